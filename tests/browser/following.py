@@ -64,8 +64,7 @@ async def until_state(shown: PageDriver, *states: str, timeout_ms: float = DEADL
 
 async def work(worker: Worker, session_id: str, *steps: int, pace_s: float = 0) -> None:
     for step in steps:
-        await worker.start(session_id, step)
-        await worker.complete(session_id, step)
+        await worker.run(session_id, step)
         await asyncio.sleep(pace_s)
 
 

@@ -30,8 +30,7 @@ STEPS = [{"name": name, "estimated_ms": 60_000, "timeout_ms": 20_000} for name i
 
 async def bring_to_state(worker: Worker, session_id: str, state: str) -> None:
     await worker.create(session_id, steps=STEPS)
-    await worker.start(session_id, 1)
-    await worker.complete(session_id, 1, message="12 files")
+    await worker.run(session_id, 1, message="12 files")
     await worker.start(session_id, 2)
     await worker.progress(session_id, 2, 3120, total=8000, message="rows")
     if state == "error":

@@ -57,8 +57,7 @@ async def test_element_shows_a_session_from_before_it_starts(worker: Worker, emb
     await expect(shown.part("headline")).to_have_text("Waiting for the job to start")
     await expect(shown.page.locator("#instead")).to_be_hidden()
     await is_in_state(shown, "not_found")
-    await worker.start(sid, 1)
-    await worker.complete(sid, 1, message="12 件")
+    await worker.run(sid, 1, message="12 件")
     await expect(shown.part("percent")).to_have_text("14%")
     await expect(shown.part("steps").locator("li").first).to_have_text(re.compile(r"^ 原稿生成 \d+\.\d s12 件$"))
     await expect(shown.part("icon").first).to_have_accessible_name("done")
@@ -94,8 +93,7 @@ async def test_several_sessions_in_one_element(worker: Worker, embed: Any, sid: 
     shown = await embed(f'<progress-steps sessions="{" ".join(names)}"></progress-steps>')
     for total, name in enumerate(names, 1):
         await worker.create(name, total_steps=total)
-        await worker.start(name, 1)
-        await worker.complete(name, 1)
+        await worker.run(name, 1)
     await expect(shown.part("percent")).to_have_text(["100%", "50%", "33%"])
     await expect(shown.part("session-id")).to_have_text(names)
     for name in names:
@@ -121,10 +119,8 @@ async def test_events_report_changes_and_cross_shadow_roots(worker: Worker, embe
     )
     await expect(shown.part("headline")).to_have_text("Waiting for the job to start")
     await worker.create(sid, total_steps=1)
-    await worker.start(sid, 1)
-    await worker.complete(sid, 1, success=False)
-    await worker.start(sid, 1)
-    await worker.complete(sid, 1)
+    await worker.run(sid, 1, success=False)
+    await worker.run(sid, 1)
     await shown.until("events.some(([name]) => name === 'complete')")
     await shown.until("events.some(([, , state]) => state === 'finished')")
     events = await shown.evaluate("events")
@@ -178,8 +174,7 @@ async def test_changed_session_is_followed_instead(worker: Worker, embed: Any, s
     other = f"{sid}-other"
     for name, total in ((sid, 2), (other, 4)):
         await worker.create(name, total_steps=total)
-        await worker.start(name, 1)
-        await worker.complete(name, 1)
+        await worker.run(name, 1)
     shown = await embed(steps_for(sid))
     await expect(shown.part("percent")).to_have_text(["50%"])
     await element_of(shown).evaluate("(element, other) => { element.session = other; }", other)
@@ -220,8 +215,7 @@ async def test_the_element_keeps_its_styles_in_another_document(worker: Worker, 
 async def test_retry_is_offered_where_the_page_can_do_it(worker: Worker, embed: Any, sid: str) -> None:
     """The page gets the session and its data."""
     shown = await embed(steps_for(sid))
-    await worker.start(sid, 1)
-    await worker.complete(sid, 1, success=False, error="no")
+    await worker.run(sid, 1, success=False, error="no")
     button = shown.page.get_by_role("button", name="Retry")
     await expect(shown.page.get_by_role("alert")).to_contain_text("no")
     await expect(button).to_be_hidden()
@@ -244,8 +238,7 @@ async def test_the_live_region_names_its_job(worker: Worker, embed: Any, sid: st
 
 async def test_bar_fills_from_the_left_wherever_it_is(worker: Worker, embed: Any, sid: str) -> None:
     """Its languages are written left to right, also in a right-to-left page."""
-    await worker.start(sid, 1)
-    await worker.complete(sid, 1)
+    await worker.run(sid, 1)
     shown = await embed(f"<div dir='rtl'>{steps_for(sid)}</div>")
     await expect(shown.part("percent")).to_have_text("14%")
     lefts = [await shown.part(part).evaluate("part => part.getBoundingClientRect().x") for part in ("bar", "fill")]
@@ -264,8 +257,7 @@ async def test_an_element_in_the_markup_is_started_once(worker: Worker, embed: A
 
 async def test_copying_leaves_the_focus_where_it_was(worker: Worker, embed: Any, sid: str) -> None:
     """This holds over plain HTTP, too, where copying needs a selection."""
-    await worker.start(sid, 1)
-    await worker.complete(sid, 1, success=False, error="no")
+    await worker.run(sid, 1, success=False, error="no")
     shown = await embed(steps_for(sid), scripts=("Object.defineProperty(navigator, 'clipboard', {value: undefined})",))
     await shown.page.get_by_role("button", name="Copy").click()
     await expect(shown.page.get_by_role("button", name="Copied")).to_be_focused()
@@ -327,8 +319,7 @@ async def test_texts_of_workers_are_text_in_the_element(
     await worker.create(sid, steps=[{"name": text} for text in MARKUP])
     shown = await embed(steps_for(sid), scripts=scripts)
     for step, text in enumerate(MARKUP, 1):
-        await worker.start(sid, step)
-        await worker.complete(sid, step, success=step < len(MARKUP), message=text, error=text)
+        await worker.run(sid, step, success=step < len(MARKUP), message=text, error=text)
     await expect(shown.part("headline")).to_have_text("Failed at step 5")
     for name in ("name", "message"):
         assert await shown.part("steps").locator(f".{name}").all_text_contents() == MARKUP

@@ -78,8 +78,7 @@ async def test_signs_of_life_have_words_of_their_own(
 async def test_skipped_steps_are_done_and_cancelled_ones_are_not(worker: Worker, shown: PageDriver, sid: str) -> None:
     """The icons stay those of the status, and a word says the rest. The session's own error is shown beside."""
     await worker.create(sid, steps=[{"name": name} for name in ("Find", "Resize", "Upload")])
-    await worker.start(sid, 1)
-    await worker.complete(sid, 1)
+    await worker.run(sid, 1)
     await say(worker, sid, action="skip", step=2, message="nothing to resize")
     await expect(shown.step(2)).to_have_text("✅ Resize skippednothing to resize")
     await expect(shown.bar).to_have_text("66%")
@@ -93,8 +92,7 @@ async def test_skipped_steps_are_done_and_cancelled_ones_are_not(worker: Worker,
     cancelled_look = await shown.bar.evaluate("bar => getComputedStyle(bar).backgroundImage")
     await say(worker, sid, action="finish", success=False, error="the disk is full")
     await expect(shown.page.get_by_role("alert")).to_contain_text("the disk is full")
-    await worker.start(sid, 3)
-    await worker.complete(sid, 3, success=False, error="no")
+    await worker.run(sid, 3, success=False, error="no")
     await expect(shown.headline).to_have_text("Failed at step 3")
     failed_look = await shown.bar.evaluate("bar => getComputedStyle(bar).backgroundImage")
     assert len({running_look, cancelled_look, failed_look}) == 3

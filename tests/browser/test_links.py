@@ -171,8 +171,7 @@ async def test_tabs_by_links_of_one_session_share_a_stream(
     for tab in tabs:
         await expect(tab.bar).to_have_text("14%")
     await tabs[0].page.close()
-    await worker.start(sid, 2)
-    await worker.complete(sid, 2)
+    await worker.run(sid, 2)
     await expect(tabs[-1].bar).to_have_text("28%")
 
 

@@ -36,8 +36,7 @@ async def write(worker: Worker, session_id: str, *lines: str | dict[str, Any], *
 
 async def running(worker: Worker, session_id: str) -> None:
     await worker.create(session_id, steps=STEPS)
-    await worker.start(session_id, 1)
-    await worker.complete(session_id, 1)
+    await worker.run(session_id, 1)
     await worker.start(session_id, 2)
 
 
@@ -100,8 +99,7 @@ async def test_a_page_that_polls_has_the_log_too(server: Server, worker: Worker,
     await write(worker, sid, "two", step=2)
     await expect(texts(log_of(shown, 2))).to_have_text(["one", "two"])
     for step in (2, 3):
-        await worker.start(sid, step)
-        await worker.complete(sid, step)
+        await worker.run(sid, step)
     late = await open_page(page_of(server, sid))
     await expect(late.page.locator(LOADED)).to_have_count(1)
     await expect(late.headline).to_have_text(COMPLETED)

@@ -26,8 +26,7 @@ EMBEDDING = """<!doctype html><meta charset="utf-8"><title>embedding</title>
 async def run_once(worker: Worker, session_id: str) -> None:
     """Run a job of one step, in place of any before."""
     await worker.create(session_id, total_steps=1, replace=True)
-    await worker.start(session_id, 1)
-    await worker.complete(session_id, 1)
+    await worker.run(session_id, 1)
 
 
 async def open_after_the_end(server: Server, worker: Worker, open_page: OpenPage, session_id: str) -> PageDriver:

@@ -34,8 +34,7 @@ async def test_page_moves_when_another_process_posts(
     assert await shown.bar_width() == "14%"
 
     for step in range(2, 8):
-        await worker.start(sid, step)
-        await worker.complete(sid, step)
+        await worker.run(sid, step)
     await expect(shown.headline).to_have_text(COMPLETED)
     await expect(shown.bar).to_have_text("100%")
     await expect(shown.connection).to_have_text("finished")
@@ -90,8 +89,7 @@ async def test_a_bare_percent_sign_in_the_address_stands_for_itself(
     """People type such addresses, and the server reads them in the same way."""
     shown = await open_page(f"{server.url}/s/100% sure")
     assert await shown.page.locator("#session-id").inner_text() == "100% sure"
-    await worker.start("100% sure", 1)
-    await worker.complete("100% sure", 1)
+    await worker.run("100% sure", 1)
     await expect(shown.bar).to_have_text("14%")
     assert shown.errors == []
 
@@ -100,8 +98,7 @@ async def test_a_failure_is_shown_until_a_retry(worker: Worker, shown: PageDrive
     """An alert has the step and its text with line breaks. A failed step is not done."""
     await worker.create(sid, total_steps=1)
     await expect(shown.headline).to_have_text("About to start")
-    await worker.start(sid, 1)
-    await worker.complete(sid, 1, success=False, message="gave up", error="line 1\n  line 2")
+    await worker.run(sid, 1, success=False, message="gave up", error="line 1\n  line 2")
     await expect(shown.headline).to_have_text("Failed at step 1")
     await expect(shown.bar).to_have_text("0%")
     alert = shown.page.get_by_role("alert")
@@ -181,8 +178,7 @@ async def test_several_jobs_are_on_one_page(server: Server, worker: Worker, open
     await worker.create(names[0], total_steps=2)
     await worker.create(names[1], total_steps=4)
     for name in names:
-        await worker.start(name, 1)
-        await worker.complete(name, 1)
+        await worker.run(name, 1)
     await expect(shown.part("percent")).to_have_text(["50%", "25%"])
     await expect(shown.page).to_have_title("37% \N{EN DASH} 2 jobs")
     await expect(shown.part("name").first).to_be_hidden()
@@ -199,8 +195,7 @@ async def test_several_jobs_are_on_one_page(server: Server, worker: Worker, open
 async def test_failure_can_be_copied(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
     """The copied text has the step, for a bug report. There is no Retry, since the page cannot do it."""
     shown = await open_page(page_of(server, sid), permissions=["clipboard-read", "clipboard-write"])
-    await worker.start(sid, 1)
-    await worker.complete(sid, 1, success=False, error="line 1\n  line 2")
+    await worker.run(sid, 1, success=False, error="line 1\n  line 2")
     await shown.page.locator(".failure").get_by_role("button", name="Copy").click()
     await expect(shown.page.locator(".failure .copy")).to_have_text("Copied")
     assert await shown.evaluate("navigator.clipboard.readText()") == "Step 1, 原稿生成, failed\nline 1\n  line 2"
@@ -230,8 +225,7 @@ async def test_the_end_is_notified_where_the_visitor_asked_for_it(
         await expect(shown.page.locator("#notify")).to_have_text("You will be notified")
     await looking.evaluate("window.isLooking = true")
     await worker.create(sid, total_steps=1)
-    await worker.start(sid, 1)
-    await worker.complete(sid, 1)
+    await worker.run(sid, 1)
     for shown in (asking, looking, other):
         await expect(shown.headline).to_have_text(COMPLETED)
     [[title, options]] = await asking.evaluate("notified")

@@ -73,8 +73,7 @@ async def test_nothing_overflows_sideways(
     shown = await open_page(page_of(server, sid), viewport={"width": width, "height": 700})
     await expect(shown.page.locator("#drive")).to_be_visible()
     await worker.create(sid, steps=[{"name": "n" * 300}, {"name": "short"}])
-    await worker.start(sid, 1)
-    await worker.complete(sid, 1, success=False, message="m" * 300, error="e" * 300)
+    await worker.run(sid, 1, success=False, message="m" * 300, error="e" * 300)
     await expect(shown.page.get_by_role("alert")).to_contain_text("eee")
     inside: dict[str, Any] = await shown.evaluate(
         "({scroll: document.documentElement.scrollWidth, client: document.documentElement.clientWidth})"
@@ -114,8 +113,7 @@ async def test_reduced_motion_is_honoured(server: Server, worker: Worker, open_p
 async def test_title_and_icon_show_the_state(worker: Worker, shown: PageDriver, sid: str) -> None:
     """They show the percentage, the running step, and the outcome, also from another tab."""
     await expect(shown.page).to_have_title(f"… \N{EN DASH} {sid}")
-    await worker.start(sid, 1)
-    await worker.complete(sid, 1)
+    await worker.run(sid, 1)
     await worker.start(sid, 2)
     await expect(shown.page).to_have_title(f"14% メニュー登録 \N{EN DASH} {sid}")
     icon = "document.getElementById('favicon').href"
@@ -125,8 +123,7 @@ async def test_title_and_icon_show_the_state(worker: Worker, shown: PageDriver, 
     await expect(shown.page).to_have_title(f"✗ \N{EN DASH} {sid}")
     failed = await shown.evaluate(icon)
     for step in range(2, 8):
-        await worker.start(sid, step)
-        await worker.complete(sid, step)
+        await worker.run(sid, step)
     await expect(shown.page).to_have_title(f"✓ \N{EN DASH} {sid}")
     assert len({running, failed, await shown.evaluate(icon)}) == 3
     assert shown.errors == []
@@ -201,8 +198,7 @@ async def test_the_bar_glides_except_to_missed_changes(
         await shown.until("glided === 1")
         for link in proxy.links:
             link.close()
-        await worker.start(sid, 2)
-        await worker.complete(sid, 2)
+        await worker.run(sid, 2)
         await expect(shown.bar).to_have_text("28%")
         await shown.next_frames()
         assert await shown.evaluate("glided") == 1

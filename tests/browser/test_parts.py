@@ -35,8 +35,7 @@ def many(ended: int, failed: int = 0, running: int = 10) -> list[dict[str, Any]]
 
 async def with_parts(worker: Worker, session_id: str, parts: dict[str, Any]) -> dict[str, Any]:
     await worker.create(session_id, steps=[{"name": name} for name in ("Split", "Render", "Join")])
-    await worker.start(session_id, 1)
-    await worker.complete(session_id, 1)
+    await worker.run(session_id, 1)
     await worker.start(session_id, 2)
     polled: dict[str, Any] = await worker.poll(session_id)
     polled["steps"][1]["parts"] = parts

@@ -94,8 +94,7 @@ async def test_plain_page(open_recipe: OpenRecipe, worker: Worker) -> None:
     """The children are shown until there is a state."""
     page = await open_recipe(recipe("A plain page", "html"))
     await worker.create("nightly", replace=True, total_steps=2)
-    await worker.start("nightly", 1)
-    await worker.complete("nightly", 1)
+    await worker.run("nightly", 1)
     await expect(page.get_by_role("progressbar").first).to_have_attribute("aria-valuenow", "50")
     await expect(page.locator("progress-steps")).to_contain_text("Nightly import")
 
@@ -127,8 +126,7 @@ async def test_react(
     """
     script = bundled(tmp_path, "recipe.tsx", recipe("React", "tsx"), main, "development")
     page = await open_recipe('<div id="root"></div><script type="module" src="/main.js"></script>', main=script)
-    await worker.start(sid, 1)
-    await worker.complete(sid, 1)
+    await worker.run(sid, 1)
     await page.evaluate("show", sid)
     await expect(page.get_by_role("progressbar", name=f"{sid}, live", exact=True)).to_have_attribute("value", "14")
     await expect(page.locator("progress-steps")).to_contain_text("14%")
@@ -136,8 +134,7 @@ async def test_react(
     other = f"{sid}-other"
     await worker.create(other, total_steps=2)
     await page.evaluate("show", other)
-    await worker.start(other, 1)
-    await worker.complete(other, 1)
+    await worker.run(other, 1)
     await expect(page.get_by_role("progressbar", name=f"{other}, live", exact=True)).to_have_attribute("value", "50")
     await expect(page.locator("progress-steps")).to_contain_text("50%")
     await stop_by_the_button(page, worker, f"{sid}-stopped")
@@ -175,8 +172,7 @@ async def test_react_calls_the_newest_token_function(
     await page.evaluate("show", [sid, "a"])
     await expect(page.locator("output")).to_have_text("a 0")
     await page.evaluate("show", [sid, "b"])
-    await worker.start(sid, 1)
-    await worker.complete(sid, 1)
+    await worker.run(sid, 1)
     await expect(page.locator("output")).to_have_text("b 14")
     assert await page.evaluate("[states, asked]") == [["connecting", "polling"], ["a"]]
     await page.evaluate("show", [sid, ""])

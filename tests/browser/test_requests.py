@@ -27,8 +27,7 @@ FAILED = {"status": "error", "completed_at": "2026-01-01T00:00:09+00:00", "error
 
 async def running(worker: Worker, session_id: str) -> dict[str, Any]:
     await worker.create(session_id, steps=STEPS, accepts=["cancel", "retry"])
-    await worker.start(session_id, 1)
-    await worker.complete(session_id, 1)
+    await worker.run(session_id, 1)
     await worker.start(session_id, 2)
     polled: dict[str, Any] = await worker.poll(session_id)
     return polled

@@ -81,8 +81,7 @@ async def test_a_page_in_a_frame_of_a_site_that_is_named(
 async def test_a_page_shows_a_badge(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
     """As an image, in which nothing can be loaded or run, and beside a wide name."""
     await worker.create(sid, total_steps=2, title="夜間バッチ <b>")
-    await worker.start(sid, 1)
-    await worker.complete(sid, 1)
+    await worker.run(sid, 1)
     html = f'<!doctype html><html lang="en"><title>readme</title><img id="badge" alt="" src="/s/{sid}/badge.svg">'
     shown = await open_page(f"{server.url}/readme", html=html)
     await shown.until("document.getElementById('badge').complete")

@@ -137,8 +137,7 @@ async def test_an_old_page_still_works(
 async def test_an_old_page_gets_a_failure_once(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
     """It comes with the session's data, and nothing follows."""
     shown = await open_page(f"{server.url}/old-page", html=old_page(sid))
-    await worker.start(sid, 1)
-    await worker.complete(sid, 1, success=False)
+    await worker.run(sid, 1, success=False)
     await expect(shown.page.locator("#state")).to_contain_text("error 14%")
     assert await shown.evaluate("ends") == ["error error"]
     assert await shown.evaluate("[tracker.polling, tracker.state]") == [False, "finished"]
@@ -207,8 +206,7 @@ async def test_each_end_is_reported_once_per_run(
     """CL-01: `onError`, then after a restart `onComplete`: each once, however often the worker reports it."""
     await worker.create(sid, total_steps=1)
     shown = await open_page(f"{server.url}/page", html=following(sid), scripts=scripts)
-    await worker.start(sid, 1)
-    await worker.complete(sid, 1, success=False, error="first")
+    await worker.run(sid, 1, success=False, error="first")
     await until(shown, "ends.length > 0")
     await worker.complete(sid, 1, success=False, error="second")
     assert await shown.evaluate("[ends, tracker.polling]") == [["error"], False]

@@ -270,6 +270,11 @@ class Worker:
     async def complete(self, session_id: str, step: int, **more: Any) -> None:
         _expect(await self.update(session_id, action="complete", step=step, **more), session_id)
 
+    async def run(self, session_id: str, step: int, **outcome: Any) -> None:
+        """Start a step, and complete it like this."""
+        await self.start(session_id, step)
+        await self.complete(session_id, step, **outcome)
+
     async def progress(self, session_id: str, step: int, current: int, **more: Any) -> None:
         _expect(await self.update(session_id, action="progress", step=step, current=current, **more), session_id)
 

@@ -1,11 +1,12 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Self
 
 import pytest
 
 from tests.harness.chaos import Answer, Blackhole, ChaosProxy, Cut, Delay, HalfClose, Mode, Pass, Reset, Slice, Throttle
-from tests.harness.http1 import HOST, request_bytes
+from tests.harness.http1 import HOST, Connection, request_bytes
 
 PAYLOAD = bytes(range(256)) * 8
 
@@ -33,16 +34,12 @@ async def source_port(received: asyncio.Event) -> AsyncIterator[int]:
     server.close()
 
 
-class Client:
+class Client(Connection):
     """A plain connection that records how it ended."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader = reader
-        self.writer = writer
-
     @classmethod
-    async def through(cls, proxy: ChaosProxy) -> "Client":
-        client = cls(*await asyncio.open_connection(HOST, proxy.port))
+    async def through(cls, proxy: ChaosProxy) -> Self:
+        client = await cls.open(proxy.port)
         client.writer.write(b"go\n")
         return client
 
@@ -57,27 +54,26 @@ class Client:
             return bytes(got), "reset"
         return bytes(got), "fin"
 
-    async def aclose(self) -> None:
-        """Close it, in whatever state it is."""
-        self.writer.close()
-        with contextlib.suppress(OSError):
-            await self.writer.wait_closed()
-
 
 async def expect_exactly(client: Client, expected: bytes) -> None:
     async with asyncio.timeout(5):
         assert await client.reader.readexactly(len(expected)) == expected
 
 
+async def expect_nothing(client: Client) -> None:
+    """The peer sends nothing, and does not close."""
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await client.reader.read(1)
+
+
 @pytest.mark.parametrize("mode", [Pass(), Slice(1), Slice(7), Slice(512, 0.001), Throttle(100_000), Delay(0.02)])
 async def test_the_gentle_modes_change_only_the_timing(source_port: int, mode: Mode) -> None:
     """The same bytes arrive in whatever pieces, and the other direction works."""
-    async with ChaosProxy(source_port, [mode]) as proxy:
-        client = await Client.through(proxy)
+    async with ChaosProxy(source_port, [mode]) as proxy, await Client.through(proxy) as client:
         await expect_exactly(client, PAYLOAD)
         client.writer.write(b"pong")
         await expect_exactly(client, b"pong")
-        await client.aclose()
 
 
 @pytest.mark.parametrize(
@@ -85,38 +81,30 @@ async def test_the_gentle_modes_change_only_the_timing(source_port: int, mode: M
 )
 async def test_a_link_ends_after_the_bytes_it_was_allowed(source_port: int, mode: Mode, ending: str) -> None:
     """Exactly so many bytes arrive, then the requested kind of end."""
-    async with ChaosProxy(source_port, [mode]) as proxy:
-        client = await Client.through(proxy)
+    async with ChaosProxy(source_port, [mode]) as proxy, await Client.through(proxy) as client:
         got, how = await client.read_to_end()
         assert how == ending
         if ending == "fin":  # A reset may discard what the receiver has not read yet.
             assert got == PAYLOAD[: proxy.links[0].sent]
             assert proxy.links[0].sent == mode.after  # type: ignore[union-attr]
-        await client.aclose()
 
 
 async def test_a_half_closed_link_still_carries_requests(source_port: int, received: asyncio.Event) -> None:
     """After the client got a FIN, the bytes that it sends still reach the server."""
-    async with ChaosProxy(source_port, [HalfClose(10)]) as proxy:
-        client = await Client.through(proxy)
+    async with ChaosProxy(source_port, [HalfClose(10)]) as proxy, await Client.through(proxy) as client:
         await client.read_to_end()
         client.writer.write(b"still here")
         async with asyncio.timeout(5):
             await received.wait()
-        await client.aclose()
 
 
 async def test_a_blackhole_holds_everything_until_it_is_healed(source_port: int) -> None:
     """No byte beyond the limit arrives, neither side is notified, and healing delivers every byte."""
-    async with ChaosProxy(source_port, [Blackhole(100)]) as proxy:
-        client = await Client.through(proxy)
+    async with ChaosProxy(source_port, [Blackhole(100)]) as proxy, await Client.through(proxy) as client:
         await expect_exactly(client, PAYLOAD[:100])
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.05):
-                await client.reader.read(1)
+        await expect_nothing(client)
         proxy.links[0].mode = Pass()
         await expect_exactly(client, PAYLOAD[100:])
-        await client.aclose()
 
 
 async def test_a_refusing_proxy_takes_connections_again_on_the_same_port(source_port: int) -> None:
@@ -128,9 +116,8 @@ async def test_a_refusing_proxy_takes_connections_again_on_the_same_port(source_
             await Client.through(proxy)
         await proxy.listen()
         assert proxy.port == port
-        client = await Client.through(proxy)
-        await expect_exactly(client, PAYLOAD)
-        await client.aclose()
+        async with await Client.through(proxy) as client:
+            await expect_exactly(client, PAYLOAD)
 
 
 async def test_each_connection_takes_the_next_mode_and_the_last_one_stays(source_port: int) -> None:
@@ -138,31 +125,25 @@ async def test_each_connection_takes_the_next_mode_and_the_last_one_stays(source
     async with ChaosProxy(source_port, [Cut(5), Cut(9)]) as proxy:
         lengths = []
         for _ in range(3):
-            client = await Client.through(proxy)
-            got, _ = await client.read_to_end()
-            lengths.append(len(got))
-            await client.aclose()
+            async with await Client.through(proxy) as client:
+                got, _ = await client.read_to_end()
+                lengths.append(len(got))
         assert lengths == [5, 9, 9]
 
 
 async def test_delayed_bytes_arrive_in_order_and_at_once_when_healed(source_port: int) -> None:
     """No byte comes before its time or overtakes another; after healing, none is held back."""
-    async with ChaosProxy(source_port, [Delay(60)]) as proxy:
-        client = await Client.through(proxy)
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.05):
-                await client.reader.read(1)
+    async with ChaosProxy(source_port, [Delay(60)]) as proxy, await Client.through(proxy) as client:
+        await expect_nothing(client)
         proxy.switch(Pass())
         client.writer.write(b"pong")
         await expect_exactly(client, PAYLOAD + b"pong")
-        await client.aclose()
 
 
 async def test_a_request_may_be_answered_on_the_way(source_port: int) -> None:
     """It holds for targets that match, on an open connection too; all requests are recorded with their time."""
     refusal = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-    async with ChaosProxy(source_port) as proxy:
-        client = await Client.through(proxy)
+    async with ChaosProxy(source_port) as proxy, await Client.through(proxy) as client:
         await expect_exactly(client, PAYLOAD)
         proxy.switch(Answer("/events", refusal))
         poll = request_bytes("GET", "/poll")
@@ -175,21 +156,16 @@ async def test_a_request_may_be_answered_on_the_way(source_port: int) -> None:
         assert [request.target for request in proxy.asked("ev")] == ["/events?x"]
         assert sorted(proxy.asked()) == proxy.asked()
         assert proxy.busy_with("/events") == 0
-        await client.aclose()
 
 
 async def test_a_request_may_get_no_answer_at_all(source_port: int, received: asyncio.Event) -> None:
     """The connection stays open, and the server never gets the request."""
-    async with ChaosProxy(source_port, [Answer("/")]) as proxy:
-        client = await Client.through(proxy)
+    async with ChaosProxy(source_port, [Answer("/")]) as proxy, await Client.through(proxy) as client:
         await expect_exactly(client, PAYLOAD)
         client.writer.write(request_bytes("GET", "/events"))
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(0.05):
-                await client.reader.read(1)
+        await expect_nothing(client)
         assert not received.is_set()
         assert proxy.busy_with("/events") == 1
-        await client.aclose()
 
 
 async def test_all_open_links_are_cut_at_once(source_port: int) -> None:
@@ -202,6 +178,5 @@ async def test_all_open_links_are_cut_at_once(source_port: int) -> None:
         for client in clients:
             assert await client.read_to_end() == (b"", "fin")
             await client.aclose()
-        again = await Client.through(proxy)
-        await expect_exactly(again, PAYLOAD)
-        await again.aclose()
+        async with await Client.through(proxy) as again:
+            await expect_exactly(again, PAYLOAD)

@@ -25,8 +25,7 @@ async def test_streams_go_on_by_plain_asgi(tmp_path: Path, monkeypatch: pytest.M
             stream = await RawStream.open(server.port, EVENTS)
             other = await RawStream.open(server.port, events_path("t"))
             assert (await stream.next_event()).event == "snapshot"
-            await worker.start("s", 1)
-            await worker.complete("s", 1)
+            await worker.run("s", 1)
             assert await stream.closed() == "end"
             assert [event.event for event in stream.events] == ["snapshot", "step", "step", "end"]
             assert (await other.next_event()).event == "snapshot"

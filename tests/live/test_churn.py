@@ -91,8 +91,7 @@ async def test_readers_that_vanish_leave_nothing_behind(
         await worker.start("s", 1)
         # Its snapshot does not fit into the buffers between the server and a reader with a small window.
         for step in range(1, 5):
-            await worker.start("large", step)
-            await worker.complete("large", step, success=False, message="大" * 8192, error="大" * 8192)
+            await worker.run("large", step, success=False, message="大" * 8192, error="大" * 8192)
     async with await RawStream.open(server.port, EVENTS) as control:
         await control.next_event()
         descriptors, traces = server.descriptors(), await traces_of(server)

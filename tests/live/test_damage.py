@@ -96,8 +96,7 @@ async def test_damage_found_while_running_is_reported(serve: Serve, spared: int)
     async with Worker.at(server) as worker:
         await worker.start("s", 1)
         for session_id in CORRUPTED:
-            await worker.start(session_id, 1)
-            await worker.complete(session_id, 1, message=SECRET * 390)
+            await worker.run(session_id, 1, message=SECRET * 390)
     await asyncio.to_thread(server.terminate)
     await asyncio.to_thread(server.start)  # With empty caches.
     async with Worker.at(server) as worker, await RawStream.open(server.port, events_path("s")) as stream:

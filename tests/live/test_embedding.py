@@ -78,8 +78,7 @@ async def test_a_mounted_server_is_whole(host: Host, chromium: Browser, source: 
         stream = await RawStream.open(server.port, "/jobs" + events_path("nightly"))
         await stream.wait_until(lambda s: len(s.events) == 1)
         await worker.create("nightly", steps=[{"name": "Load"}, {"name": "Save"}])
-        await worker.start("nightly", 1)
-        await worker.complete("nightly", 1)
+        await worker.run("nightly", 1)
         await stream.wait_until(lambda s: len(s.events) == 4)
         assert stream.events[1].json()["steps"][0]["name"] == "Load"
         await expect(page.get_by_role("progressbar").first).to_have_attribute("aria-valuenow", "50")

@@ -270,6 +270,5 @@ async def test_a_server_that_comes_late_is_waited_for(serve: Serve) -> None:
         async with Worker.at(server) as worker:
             await until(lambda: recorder.connections[-1] == "live")
             await worker.create("s", total_steps=1)
-            await worker.start("s", 1)
-            await worker.complete("s", 1)
+            await worker.run("s", 1)
         assert (await asyncio.wait_for(task, WAIT_S))["status"] == "completed"

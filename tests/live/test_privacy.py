@@ -89,8 +89,7 @@ async def test_deleted_data_is_gone_from_the_database_and_its_log(
     async with Worker.at(server) as worker:
         others = [] if ages else [f"other-{n}" for n in range(20)]
         for other in others:
-            await worker.start(other, 1)
-            await worker.complete(other, 1, message="other " * 300)
+            await worker.run(other, 1, message="other " * 300)
         await store_secret(worker)
         for other in others:
             await worker.complete(other, 1, message="another " * 300)
@@ -211,8 +210,7 @@ async def test_a_shared_cache_never_shows_one_users_data_to_another(
 
     async with Worker.at(server, "operator") as worker:
         for session_id in READERS:
-            await worker.start(session_id, 1)
-            await worker.complete(session_id, 1, message=SECRET)
+            await worker.run(session_id, 1, message=SECRET)
     with NginxServer(tmp_path / "nginx", CACHING.format(port=server.port, directives=directives)) as nginx:
         async with httpx.AsyncClient(base_url=nginx.url, timeout=10) as client:
             for _ in range(2):

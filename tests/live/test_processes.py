@@ -78,8 +78,7 @@ async def test_all_processes_serve_the_same_sessions(server: Server) -> None:
     assert len(children(server.pid)) == COUNT
     async with Worker.at(server) as worker, streams_at_all(server, "s") as streams:
         await worker.create("s", total_steps=1)
-        await worker.start("s", 1)
-        await worker.complete("s", 1)
+        await worker.run("s", 1)
         for stream in streams:
             assert await stream.closed() == "end"
             assert [block.json()["step"]["status"] for block in stream.events if block.event == "step"] == [
@@ -99,8 +98,7 @@ async def test_a_killed_process_is_replaced(server: Server) -> None:
             os.kill(first, signal.SIGKILL)
             await eventually(lambda: len(set(children(server.pid)) - {first}) == COUNT, WAIT_S)
             assert second in children(server.pid)
-        await worker.start("s", 1)
-        await worker.complete("s", 1)
+        await worker.run("s", 1)
         async with await RawStream.open(server.port, events_path("s"), last_event_id=seen) as stream:
             missed = [block.json()["step"]["status"] for block in await stream.next_events(2)]
             assert missed == ["running", "success"]

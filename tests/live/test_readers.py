@@ -248,8 +248,7 @@ async def test_a_request_behind_a_stream_is_answered_after_its_end(serve: Serve)
     async with Worker.at(server) as worker:
         await worker.create("s", total_steps=1)
         async with asking_for_more(server) as (reader, _), asyncio.timeout(10):
-            await worker.start("s", 1)
-            await worker.complete("s", 1)
+            await worker.run("s", 1)
             assert b"event: end" in await reader.readuntil(b"\r\n0\r\n\r\n")
             assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 OK")
             await reader.readuntil(b'"percentage":100')

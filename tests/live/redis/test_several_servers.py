@@ -49,8 +49,7 @@ async def test_a_client_reads_at_one_server_what_it_wrote_at_another(pair: list[
     """DG-03: after each 200, the poll and a new stream of the other server include the change."""
     async with workers_at(pair) as (here, there):
         for step in range(1, 8):
-            await here.start("s", step)
-            await here.complete("s", step, message=f"m{step}")
+            await here.run("s", step, message=f"m{step}")
             polled = await there.poll("s")
             assert (polled["steps"][step - 1]["message"], polled) == (f"m{step}", await here.poll("s"))
             async with await RawStream.open(pair[1].port, events_path("s")) as stream:

@@ -114,10 +114,8 @@ async def test_a_completed_session_ends_its_stream(server: Server, sid: str) -> 
         await worker.create(sid, total_steps=1)
         async with await RawStream.open(server.port, events_path(sid)) as stream:
             await stream.next_event()
-            await worker.start(sid, 1)
-            await worker.complete(sid, 1, success=False, error="no")
-            await worker.start(sid, 1)
-            await worker.complete(sid, 1)
+            await worker.run(sid, 1, success=False, error="no")
+            await worker.run(sid, 1)
             assert await stream.closed() == "end"
             assert [event.event for event in stream.events] == ["snapshot", "step", "step", "step", "step", "end"]
             *_, last, end = stream.events

@@ -46,8 +46,7 @@ async def test_an_old_client_gets_its_stream(server: Server, sid: str) -> None:
         assert stream.head.get("transfer-encoding") is None
         async with Worker.at(server) as worker:
             await worker.create(sid, total_steps=1)
-            await worker.start(sid, 1)
-            await worker.complete(sid, 1)
+            await worker.run(sid, 1)
         assert await stream.closed() == "end"
         assert [block.event for block in stream.events[-2:]] == ["step", "end"]
         assert stream.pending == b""

@@ -153,8 +153,7 @@ async def test_a_snapshot_equals_the_poll_for_every_text(server: Server, sid: st
     """SC-03: both escape texts alike, in streams of one session and of several."""
     async with Worker.at(server) as worker:
         await worker.create(sid, steps=[{"name": text} for text in TEXTS.values()])
-        await worker.start(sid, 1)
-        await worker.complete(sid, 1, message=TEXTS["a script's end"], error=TEXTS["next line"])
+        await worker.run(sid, 1, message=TEXTS["a script's end"], error=TEXTS["next line"])
         polled = (await worker.client.get(session_path(sid))).text
         for target in (events_path(sid), f"/api/events?session_id={sid}"):
             async with await RawStream.open(server.port, target) as stream:
