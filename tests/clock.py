@@ -62,3 +62,9 @@ class StepClock:
 
 
 _: tuple[type[Clock], ...] = (ManualClock, StepClock)
+
+
+async def tasks_ran() -> None:
+    """Let every task run as far as it can."""
+    for _ in range(10):
+        await asyncio.sleep(0)

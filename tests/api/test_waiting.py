@@ -1,7 +1,7 @@
 """Polls that wait for a change."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ import pytest
 from progress_sse import ProgressService, create_app
 from progress_sse.settings import load_settings
 from tests.api.conftest import client_of
-from tests.clock import ManualClock
+from tests.clock import ManualClock, tasks_ran
 from tests.harness.serving import eventually
 from tests.harness.tokens import KEY, bearer, make_token
 
@@ -33,11 +33,14 @@ class Server(NamedTuple):
 
     async def waiting(self, tag: str, prefer: str = "wait=30", **headers: str) -> asyncio.Task[httpx.Response]:
         """Begin to poll, and return once the request waits."""
+        return await self.begin(self.poll(tag, prefer, **headers))
+
+    async def begin(self, request: Coroutine[Any, Any, httpx.Response]) -> asyncio.Task[httpx.Response]:
+        """Send a request, and return once it waits."""
         waits = self.service.streams.waits
-        count, task = len(waits), asyncio.create_task(self.poll(tag, prefer, **headers))
+        count, task = len(waits), asyncio.create_task(request)
         await eventually(lambda: len(waits) == count + 1 or task.done(), DEADLINE_S)
-        for _ in range(10):
-            await asyncio.sleep(0)
+        await tasks_ran()
         assert not task.done()
         return task
 
@@ -93,8 +96,7 @@ async def test_without_a_change_a_poll_is_answered_after_its_time(server: Server
     """With 304, and the seconds that it waited."""
     poll = await server.waiting(ABSENT, prefer)
     server.clock.advance(seconds - 0.5)
-    for _ in range(10):
-        await asyncio.sleep(0)
+    await tasks_ran()
     assert not poll.done()
     server.clock.advance(0.5)
     response = await poll

@@ -9,7 +9,7 @@ import pytest
 from progress_sse.core.asks import ReaderAsk
 from progress_sse.store.types import Record
 from tests.api.test_waiting import DEADLINE_S, Server, serving
-from tests.harness.serving import eventually
+from tests.clock import tasks_ran
 
 REQUESTS = "/api/progress/a/requests"
 OF_SEVERAL = "/api/requests?session_id=none&session_id=a&session_id=b"
@@ -31,13 +31,7 @@ async def cancel(server: Server, session_id: str = "a") -> ReaderAsk:
 
 async def waiting(server: Server, path: str, seconds: int = 30) -> asyncio.Task[httpx.Response]:
     """Begin to wait, and return once the request waits."""
-    waits = server.service.streams.waits
-    task = asyncio.create_task(server.client.get(path, headers={"prefer": f"wait={seconds}"}))
-    await eventually(lambda: len(waits) == 1 or task.done(), DEADLINE_S)
-    for _ in range(10):
-        await asyncio.sleep(0)
-    assert not task.done()
-    return task
+    return await server.begin(server.client.get(path, headers={"prefer": f"wait={seconds}"}))
 
 
 @pytest.mark.parametrize("path", [REQUESTS, OF_SEVERAL])
@@ -45,8 +39,7 @@ async def test_a_worker_learns_at_once_what_is_asked(server: Server, path: str) 
     """Though its session is one of several; other changes of a session are none of its business."""
     task = await waiting(server, path)
     await server.service.store.report_progress("a", 1, 1)
-    for _ in range(10):
-        await asyncio.sleep(0)
+    await tasks_ran()
     assert not task.done()
     asked = await cancel(server)
     response = await task
@@ -98,8 +91,7 @@ async def test_a_worker_learns_of_a_request_that_another_one_has_seen_first(serv
     declined = await cancel(server)
     await store.acknowledge("a", declined.id, "declined")
     looks.may_come.set()
-    for _ in range(10):
-        await asyncio.sleep(0)
+    await tasks_ran()
     assert not task.done()
 
     looks.may_come.clear()

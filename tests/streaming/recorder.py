@@ -125,3 +125,9 @@ def at(position: Position) -> ResumePoint:
 
 async def position_of(store: ProgressStore, session_id: str) -> Position:
     return present(await store.load(session_id)).position
+
+
+async def restart(store: ProgressStore, count: int) -> None:
+    """Start the first step of the session `a` again and again, so many times."""
+    for _ in range(count):
+        await store.start_step("a", 1)

@@ -66,6 +66,14 @@ def directly(request: pytest.FixtureRequest) -> bool:
     return directly
 
 
+async def assert_released(service: Service, task: asyncio.Task[None], reason: str) -> None:
+    """Check that a stream ends, for this reason, and that nothing is kept for it."""
+    async with asyncio.timeout(DEADLINE_S):
+        await task
+    assert service.streams.ended == {reason: 1}
+    assert len(service.streams) == service.hub.channel_count == 0
+
+
 async def test_a_lagging_client_that_takes_again_at_completion_gets_one_snapshot_and_the_end(
     service: Service, directly: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,10 +192,7 @@ async def test_a_client_that_goes_while_its_head_is_on_its_way_leaves_nothing_be
     await client.wait_until(lambda: len(service.streams) == 1)
     client.leave()
     client.go_on()
-    async with asyncio.timeout(DEADLINE_S):
-        await task
-    assert service.streams.ended == {"gone": 1}
-    assert len(service.streams) == service.hub.channel_count == 0
+    await assert_released(service, task, "gone")
 
 
 async def test_a_client_that_takes_nothing_for_the_send_timeout_is_disconnected() -> None:
@@ -198,10 +203,7 @@ async def test_a_client_that_takes_nothing_for_the_send_timeout_is_disconnected(
     await client.wait_until(lambda: bool(client.events))
     client.stall()
     await service.store.start_step("s", 1)
-    async with asyncio.timeout(DEADLINE_S):
-        await task
-    assert service.streams.ended == {"stuck": 1}
-    assert len(service.streams) == service.hub.channel_count == 0
+    await assert_released(service, task, "stuck")
 
 
 async def test_a_client_that_takes_no_heartbeat_for_the_send_timeout_is_disconnected() -> None:
@@ -212,11 +214,8 @@ async def test_a_client_that_takes_no_heartbeat_for_the_send_timeout_is_disconne
     task = service.connect(client, "s", directly=False)
     await client.wait_until(lambda: b"\n\n: heartbeat\n: heartbeat\n" in client.body)
     client.stall()
-    async with asyncio.timeout(DEADLINE_S):
-        await task
+    await assert_released(service, task, "stuck")
     beating.cancel()
-    assert service.streams.ended == {"stuck": 1}
-    assert len(service.streams) == service.hub.channel_count == 0
 
 
 async def test_the_end_of_another_server_in_the_process_ends_no_stream(
@@ -261,10 +260,7 @@ async def test_an_os_error_of_the_server_counts_as_a_client_that_has_gone(servic
 
     setattr(client, failing, fail)
     task = service.connect(client, "s", directly=False)
-    async with asyncio.timeout(DEADLINE_S):
-        await task
-    assert service.streams.ended == {"gone": 1}
-    assert len(service.streams) == service.hub.channel_count == 0
+    await assert_released(service, task, "gone")
 
 
 async def test_clients_that_return_all_at_once_cost_the_store_few_reads() -> None:

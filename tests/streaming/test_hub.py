@@ -12,7 +12,7 @@ from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import LogEntry, Notification, Record, StorageLimits
 from progress_sse.streaming.hub import Hub
 from tests.harness.presence import present
-from tests.streaming.recorder import Reader, SlowBackend, at, data_of, following, label, labels, position_of
+from tests.streaming.recorder import Reader, SlowBackend, at, data_of, following, label, labels, position_of, restart
 
 
 async def test_a_new_subscriber_gets_a_snapshot_then_every_transition(store: ProgressStore, hub: Hub) -> None:
@@ -50,12 +50,10 @@ async def test_a_returning_subscriber_gets_each_missed_transition_once(
     store: ProgressStore, hub: Hub, away: int
 ) -> None:
     """The channel is open for another subscriber, so that its tail and the store's log meet."""
-    for _ in range(100):
-        await store.start_step("a", 1)
+    await restart(store, 100)
     other = Reader(hub, "a")
     await other.subscribe("a")
-    for _ in range(200):
-        await store.start_step("a", 1)
+    await restart(store, 200)
     here = await position_of(store, "a")
     reader = Reader(hub, "a")
     await reader.subscribe("a", at(Position(here.epoch, here.offset - away)))
@@ -67,8 +65,7 @@ async def test_transitions_during_a_replay_come_once_and_in_order(
     backend: SlowBackend, store: ProgressStore, hub: Hub
 ) -> None:
     """The store's entries are older than the frames published meanwhile; the two are merged."""
-    for _ in range(200):
-        await store.start_step("a", 1)
+    await restart(store, 200)
     here = await position_of(store, "a")
     other = Reader(hub, "a")
     await other.subscribe("a")
@@ -76,8 +73,7 @@ async def test_transitions_during_a_replay_come_once_and_in_order(
     backend.hold_up("replay")
     subscribing = asyncio.create_task(reader.subscribe("a", at(Position(here.epoch, 10))))
     await backend.held.wait()
-    for _ in range(7):
-        await store.start_step("a", 1)
+    await restart(store, 7)
     assert not subscribing.done()
     backend.gate.set()
     await subscribing
@@ -166,8 +162,7 @@ async def test_trimmed_history_is_bridged_by_a_snapshot() -> None:
     """One snapshot replaces transitions that the log no longer has."""
     backend = MemoryBackend(StorageLimits(history=10))
     store, hub = ProgressStore(backend), Hub(backend, retry_ms=2000)
-    for _ in range(50):
-        await store.start_step("a", 1)
+    await restart(store, 50)
     here = await position_of(store, "a")
     for away, expected in ((10, labels("step", range(41, 51))), (11, ["snapshot@50"])):
         reader = Reader(hub, "a")

@@ -23,7 +23,7 @@ from progress_sse.streaming.hub import Hub
 from progress_sse.streaming.list_channel import ListChannel
 from progress_sse.wire import session_json
 from progress_sse.wire.sse import StreamDecoder, decode_event
-from tests.clock import ManualClock
+from tests.clock import ManualClock, tasks_ran
 from tests.harness.list_fold import WINDOW, ListFold
 from tests.harness.serving import eventually
 from tests.harness.tokens import KEY
@@ -183,8 +183,7 @@ async def test_a_session_that_changes_often_is_published_four_times_a_second(
         await asyncio.sleep(0.001)
     reads = len(backend.reads)
     await store.complete_step("alice-1", 1)
-    for _ in range(10):
-        await asyncio.sleep(0)
+    await tasks_ran()
     assert reader.knows(alice_1="completed")
     assert reads <= 2 + 4 * (loop.time() - began)
     assert reader.events.count("session") == len(backend.reads) <= reads + 1

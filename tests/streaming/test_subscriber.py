@@ -10,7 +10,7 @@ from progress_sse.store.types import Notification
 from progress_sse.streaming import subscriber as subscriber_module
 from progress_sse.streaming.hub import Hub
 from progress_sse.wire.frames import FrameBatch
-from tests.streaming.recorder import Reader, SlowBackend, at, following, label, labels, position_of
+from tests.streaming.recorder import Reader, SlowBackend, at, following, label, labels, position_of, restart
 
 
 @pytest.mark.protocol("P-5.18")
@@ -44,8 +44,7 @@ async def test_falling_behind_gives_a_snapshot_only_of_sessions_that_lost_frames
     await reader.read()
     monkeypatch.setattr(subscriber_module, "MAX_QUEUED_BYTES", 1000)
     await store.start_step("b", 1)
-    for _ in range(5):
-        await store.start_step("a", 1)
+    await restart(store, 5)
     await store.start_step("c", 1)
     received = await reader.read()
     assert sorted(received) == ["snapshot@1", "snapshot@5", "step@1"]
@@ -172,8 +171,7 @@ async def test_a_snapshot_for_a_lagging_subscriber_is_not_followed_by_changes_th
     """This also holds where it is taken between a change and the end of that turn."""
     monkeypatch.setattr(subscriber_module, "MAX_QUEUED_BYTES", 1000)
     reader = await following(hub)
-    for _ in range(10):
-        await store.start_step("a", 1)
+    await restart(store, 10)
     assert hub.counts.resyncs == {"behind": 1}
     taken: list[str] = []
 

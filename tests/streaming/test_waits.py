@@ -13,7 +13,7 @@ from progress_sse.store.types import Record
 from progress_sse.streaming.hub import Hub
 from progress_sse.streaming.timers import Expiry
 from progress_sse.streaming.waits import Places, WaitOutcome, WaitRequest, Waits
-from tests.clock import ManualClock
+from tests.clock import ManualClock, tasks_ran
 from tests.harness.serving import eventually
 from tests.streaming.client import Client
 from tests.streaming.recorder import DEADLINE_S, SlowBackend
@@ -51,8 +51,7 @@ class Waiting:
         count, task = len(self.waits), self.begin(*session_ids, **given)
         watched = session_ids or ("a",)
         await eventually(lambda: len(self.waits) == count + 1 and self.hub.channel_count >= len(watched), DEADLINE_S)
-        for _ in range(5):
-            await asyncio.sleep(0)
+        await tasks_ran()
         return task
 
     def check_released(self) -> None:
@@ -137,8 +136,7 @@ async def test_a_channel_behind_the_store_ends_no_wait(
     for channel in [waiting.hub._channels["a"]]:  # noqa: SLF001  # what a late notification calls
         for watcher in channel.watchers:
             watcher(None)
-    for _ in range(5):
-        await asyncio.sleep(0)
+    await tasks_ran()
     assert not wait.done()
     await store.complete_step("a", 1)
     assert await wait == "met"
