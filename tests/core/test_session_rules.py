@@ -38,9 +38,10 @@ from tests.core.samples import (
 
 LINKS = (Link("Report", "https://example.org/report"),)
 FAILURE = Finish(success=False, error="disk full")
+LINE = (NewLine("a"),)
 
 
-@pytest.mark.parametrize("command", [Finish(), Plan(DEFINITIONS), Describe(title="t")])
+@pytest.mark.parametrize("command", [Finish(), Plan(DEFINITIONS), Describe(title="t"), AppendLines(LINE)])
 def test_a_command_needs_its_session(command: SessionUpdate) -> None:
     """And, where it names one, its run."""
     assert is_refused(None, command, SessionNotFoundError)
@@ -266,9 +267,6 @@ class TestDescribe:
         assert (session.progress.status, session.details.error) == ("error", "disk full")
 
 
-LINE = (NewLine("a"),)
-
-
 def texts(session: Session, command: AppendLines) -> list[str]:
     return [line.text for line in dated_lines(session, command, T2)]
 
@@ -297,11 +295,6 @@ class TestTheSession:
         session = after(session_with(), AppendLines(LINE))
         assert after(session, Start(1)).details.log
         assert not after(session, Create(DEFINITIONS)).details.log
-
-    def test_lines_need_a_session_and_its_run(self) -> None:
-        """They create none."""
-        assert is_refused(None, AppendLines(LINE), SessionNotFoundError)
-        assert is_refused(session_with(), sent(AppendLines(LINE), run="other"), OtherRunError)
 
 
 class TestTheStep:

@@ -29,34 +29,27 @@ class TestDeclared:
         """Two thirds of the steps may be a tenth of the time."""
         job = Job(*declared(5, 5, 90))
         assert job.time == Time(0, None, "declared", 0)
-        job.start(0, 1)
-        assert job.time == Time(0, ends(100), "declared", 0)
+        assert job.time_after(0, Start(1)) == Time(0, ends(100), "declared", 0)
         for step, seconds in ((1, 5), (2, 10)):
-            job.end(seconds, step)
-            assert job.time == Time(seconds, ends(100), "declared", 0)
+            assert job.time_after(seconds, Complete(step)) == Time(seconds, ends(100), "declared", 0)
             job.start(seconds, step + 1)
-        job.end(40, 3)
-        assert job.time == Time(100, None, "declared", 0)
+        assert job.time_after(40, Complete(3)) == Time(100, None, "declared", 0)
 
     def test_a_step_is_not_known_to_last_on_once_it_has_taken_longer(self) -> None:
         """It ends now, as far as is known, and the session is nearly at its end."""
         job = Job.started(*declared(5))
-        job.do(7, Advance(1, 1))
-        assert job.time == Time(99, ends(7), "declared", 0)
+        assert job.time_after(7, Advance(1, 1)) == Time(99, ends(7), "declared", 0)
 
     def test_steps_at_the_same_time_end_with_the_longest(self) -> None:
         """All others run one after the other."""
         job = Job.started(*declared(5, 8, 2))
-        job.start(0, 2)
-        assert job.time == Time(0, ends(10), "declared", 0)
-        job.do(3, Describe(title="t"))
-        assert job.time == Time(100 * 6 // 13, ends(10), "declared", 0)
+        assert job.time_after(0, Start(2)) == Time(0, ends(10), "declared", 0)
+        assert job.time_after(3, Describe(title="t")) == Time(100 * 6 // 13, ends(10), "declared", 0)
 
     def test_a_skipped_step_takes_nothing(self) -> None:
         """Neither before nor after."""
         job = Job.started(*declared(4, 90, 4))
-        job.do(1, Skip(2))
-        assert job.time == Time(12, ends(8), "declared", 0)
+        assert job.time_after(1, Skip(2)) == Time(12, ends(8), "declared", 0)
 
     def test_no_estimate_is_too_long(self) -> None:
         """The furthest end is a hundred years from now."""
@@ -110,23 +103,17 @@ class TestRate:
         """Before that there is no end, and the bar stays."""
         job = Job.started(*declared(None))
         assert job.time is None
-        job.do(1, Advance(1, 0, 4))
-        assert job.time == Time(0, None, "rate", 0)
-        job.do(2, Advance(1, 1, 4))
-        assert job.time == Time(25, ends(8), "rate", 0)
-        job.do(12, Advance(1, 3, 4))
-        assert job.time == Time(75, ends(16), "rate", 0)
+        assert job.time_after(1, Advance(1, 0, 4)) == Time(0, None, "rate", 0)
+        assert job.time_after(2, Advance(1, 1, 4)) == Time(25, ends(8), "rate", 0)
+        assert job.time_after(12, Advance(1, 3, 4)) == Time(75, ends(16), "rate", 0)
 
     @pytest.mark.protocol("P-23.12")
     def test_counts_the_more_the_further_the_step_is(self) -> None:
         """What was declared counts for the rest."""
         job = Job.started(*declared(10))
-        job.do(2, Advance(1, 0, 4))
-        assert job.time == Time(20, ends(10), "declared", 0)
-        job.do(2, Advance(1, 2, 4))
-        assert job.time == Time(28, ends(7), "rate", 0)
-        job.do(2, Advance(1, 4, 4))
-        assert job.time == Time(99, ends(2), "rate", 0)
+        assert job.time_after(2, Advance(1, 0, 4)) == Time(20, ends(10), "declared", 0)
+        assert job.time_after(2, Advance(1, 2, 4)) == Time(28, ends(7), "rate", 0)
+        assert job.time_after(2, Advance(1, 4, 4)) == Time(99, ends(2), "rate", 0)
 
     @pytest.mark.parametrize("total", [None, 0])
     def test_needs_a_total(self, total: int | None) -> None:
@@ -138,10 +125,8 @@ class TestRate:
     def test_is_that_of_the_parts(self) -> None:
         """If it is known how many there are."""
         job = Job(*declared(None))
-        job.do(0, Start(1, parts_total=4))
-        assert job.time == Time(0, None, "rate", 0)
-        job.do(3, ReportPart(1, "x", "success"))
-        assert job.time == Time(25, ends(12), "rate", 0)
+        assert job.time_after(0, Start(1, parts_total=4)) == Time(0, None, "rate", 0)
+        assert job.time_after(3, ReportPart(1, "x", "success")) == Time(25, ends(12), "rate", 0)
 
 
 class TestHistory:
@@ -152,18 +137,15 @@ class TestHistory:
         known = learned(5, a=points(1, 1, 10))
         job = Job(*declared(3), known=known)
         assert job.time == Time(0, None, "history", 5)
-        job.start(0, 1)
-        assert job.time == Time(0, ends(1, 10), "history", 5)
+        assert job.time_after(0, Start(1)) == Time(0, ends(1, 10), "history", 5)
 
     @pytest.mark.protocol("P-23.11")
     def test_show_what_is_left_given_the_time_already_spent(self) -> None:
         """Of a step that takes one second or ten, and has run for two, eight are left."""
         job = Job.started(*declared(None), known=learned(5, a=points(1, 1, 10)))
         assert job.time == Time(0, ends(1, 10), "history", 5)
-        job.do(2, Advance(1, 1))
-        assert job.time == Time(20, ends(10), "history", 5)
-        job.do(11, Advance(1, 2))
-        assert job.time == Time(99, ends(11), "history", 5)
+        assert job.time_after(2, Advance(1, 1)) == Time(20, ends(10), "history", 5)
+        assert job.time_after(11, Advance(1, 2)) == Time(99, ends(11), "history", 5)
 
     def test_show_nothing_before_there_are_five(self) -> None:
         """But how many there were."""
@@ -174,8 +156,7 @@ class TestHistory:
     def test_stay_the_basis_of_a_step_with_a_rate(self) -> None:
         """The range narrows with it."""
         job = Job.started(*declared(None), known=learned(5, a=points(10, 10, 20)))
-        job.do(2, Advance(1, 2, 4))
-        assert job.time == Time(28, ends(7, 12), "history", 5)
+        assert job.time_after(2, Advance(1, 2, 4)) == Time(28, ends(7, 12), "history", 5)
 
     def test_cover_any_number_of_steps(self) -> None:
         """One after the other."""
@@ -189,10 +170,8 @@ class TestHistory:
         steps = {name: LearnedStep(runs, points(5)) for name, runs in (("a", 12), ("b", 6), ("c", 5))}
         job = Job(open_ended=True, known=Learned(12, steps))
         assert job.time == Time(0, None, "history", 12)
-        job.do(0, Start(A))
-        assert job.time == Time(0, ends(10), "history", 12)
-        job.do(5, Complete(A), Start(C))
-        assert job.time == Time(33, ends(15), "history", 12)
+        assert job.time_after(0, Start(A)) == Time(0, ends(10), "history", 12)
+        assert job.time_after(5, Complete(A), Start(C)) == Time(33, ends(15), "history", 12)
 
 
 class TestPercentage:
@@ -201,10 +180,8 @@ class TestPercentage:
     def test_stays_where_a_step_takes_longer_than_it_was_declared(self) -> None:
         """The rate shows that more is left than before."""
         job = Job.started(*declared(4))
-        job.do(3, Advance(1, 0, 100))
-        assert job.time == Time(75, ends(4), "declared", 0)
-        job.do(4, Advance(1, 50, 100))
-        assert job.time == Time(75, ends(6), "rate", 0)
+        assert job.time_after(3, Advance(1, 0, 100)) == Time(75, ends(4), "declared", 0)
+        assert job.time_after(4, Advance(1, 50, 100)) == Time(75, ends(6), "rate", 0)
 
     def test_stays_though_the_time_was_unknown_in_between(self) -> None:
         """What a reader has seen is not taken back."""
@@ -218,44 +195,35 @@ class TestPercentage:
     def test_falls_with_a_step_that_is_started_again(self) -> None:
         """What it took is lost."""
         job = Job.started(*declared(5, 5))
-        job.end(5, 1)
-        assert job.time == Time(50, ends(10), "declared", 0)
-        job.start(5, 1)
-        assert job.time == Time(0, ends(15), "declared", 0)
+        assert job.time_after(5, Complete(1)) == Time(50, ends(10), "declared", 0)
+        assert job.time_after(5, Start(1)) == Time(0, ends(15), "declared", 0)
 
     def test_falls_with_a_step_that_is_added(self) -> None:
         """There is more to do."""
         job = Job.started(*declared(5, 5), open_ended=True)
         job.end(5, 1)
-        job.do(5, Plan(declared(10)))
-        assert job.time == Time(25, ends(20), "declared", 0)
+        assert job.time_after(5, Plan(declared(10))) == Time(25, ends(20), "declared", 0)
 
     def test_stays_in_error(self) -> None:
         """When it will end depends on what comes then."""
         job = Job.started(*declared(5, 5))
         job.end(5, 1)
-        job.do(6, Start(2), Complete(2, False))
-        assert job.time == Time(50, None, "declared", 0)
-        job.start(7, 2)
-        assert job.time == Time(50, ends(12), "declared", 0)
+        assert job.time_after(6, Start(2), Complete(2, False)) == Time(50, None, "declared", 0)
+        assert job.time_after(7, Start(2)) == Time(50, ends(12), "declared", 0)
 
     @pytest.mark.protocol("P-23.7")
     def test_is_no_longer_100_once_the_last_word_is_that_it_failed(self) -> None:
         """Since it is not completed."""
         job = Job.started(*declared(5))
-        job.end(5, 1)
-        assert job.time == Time(100, None, "declared", 0)
-        job.do(6, Complete(1, False))
-        assert job.time == Time(99, None, "declared", 0)
+        assert job.time_after(5, Complete(1)) == Time(100, None, "declared", 0)
+        assert job.time_after(6, Complete(1, False)) == Time(99, None, "declared", 0)
 
     def test_stays_while_an_open_ended_session_has_nothing_to_do(self) -> None:
         """It may end now, or have further steps."""
         job = Job.started(*declared(5), open_ended=True)
         job.do(4, Advance(1, 1))
-        job.end(5, 1)
-        assert job.time == Time(80, None, "declared", 0)
-        job.do(6, Finish())
-        assert job.time == Time(100, None, "declared", 0)
+        assert job.time_after(5, Complete(1)) == Time(80, None, "declared", 0)
+        assert job.time_after(6, Finish()) == Time(100, None, "declared", 0)
 
 
 seconds = st.sampled_from([None, None, 0, 0.001, 1, 5, 90, 9e12])

@@ -70,6 +70,11 @@ class Job:
     def end(self, seconds: float, step: int) -> Outcome:
         return self.do(seconds, Complete(step))
 
+    def time_after(self, seconds: float, *commands: Command) -> Time | None:
+        """Apply the commands, and return what the session then says of its time."""
+        self.do(seconds, *commands)
+        return self.time
+
     @property
     def time(self) -> Time | None:
         assert self.session is not None
