@@ -105,6 +105,12 @@ class QueueWorkers:
     async def follow(self, session_id: str) -> RawStream:
         return await RawStream.open(self.server.port, session_path(session_id, "events"))
 
+    async def states_after(self, code: str, session_id: str, step: int, status: str) -> list[Any]:
+        """Run code while its session is followed, and wait as `until` does."""
+        stream = await self.follow(session_id)
+        await self.call(code)
+        return await self.until(stream, step, status)
+
     async def until(self, stream: RawStream, step: int, status: str, timeout_s: float = 60) -> list[Any]:
         """Wait until a step has a status, and return the step as each transition left it."""
 

@@ -11,19 +11,20 @@ def workers(workers_of: WorkersOf) -> QueueWorkers:
     return workers_of("celery")
 
 
+def sent(task: str, session_id: str) -> str:
+    """Code that sends a task of a session."""
+    return f'{task}.apply_async(headers={{"progress_session": "{session_id}"}})'
+
+
 async def test_a_task_that_never_runs_fails(workers: QueueWorkers) -> None:
     """An expired or revoked task fails, so that no reader waits in vain; its session has the task's id."""
-    stream = await workers.follow("late")
-    await workers.call('outer.apply_async(task_id="late", expires=-1)')
-    *_, last = await workers.until(stream, 1, "error")
+    *_, last = await workers.states_after('outer.apply_async(task_id="late", expires=-1)', "late", 1, "error")
     assert last["error"] == "expired"
 
 
 async def test_a_task_sent_by_a_task_belongs_to_its_session(workers: QueueWorkers) -> None:
     """A header names the step; a task without a step passes the session on, and does not touch the outer step."""
-    stream = await workers.follow("nested")
-    await workers.call('outer.apply_async(headers={"progress_session": "nested"})')
-    states = await workers.until(stream, 3, "success")
+    states = await workers.states_after(sent("outer", "nested"), "nested", 3, "success")
     ends = {each["step"]: each["message"] for each in states if each["status"] == "success"}
     assert ends == {1: "plain saw 'nested'", 3: "inside"}
 
@@ -31,9 +32,7 @@ async def test_a_task_sent_by_a_task_belongs_to_its_session(workers: QueueWorker
 @pytest.mark.full
 async def test_an_invalid_step_number_does_not_affect_its_task(workers: QueueWorkers) -> None:
     """The task runs to its end, and the log gives the reason for the missing reports."""
-    stream = await workers.follow("after")
-    await workers.call('miscounted.delay(); outer.apply_async(task_id="after")')
-    await workers.until(stream, 3, "success")
+    await workers.states_after('miscounted.delay(); outer.apply_async(task_id="after")', "after", 3, "success")
     assert "more_celery_jobs.miscounted" in workers.log()
     assert "cannot report on" in workers.log()
 
@@ -41,9 +40,7 @@ async def test_an_invalid_step_number_does_not_affect_its_task(workers: QueueWor
 @pytest.mark.full
 async def test_a_task_is_replaced_by_one_of_the_same_step(workers: QueueWorkers) -> None:
     """The step, which has a name, runs until that one has ended it, as another attempt."""
-    stream = await workers.follow("replaced")
-    await workers.call('replaced.apply_async(task_id="replaced")')
-    states = await workers.until(stream, 1, "success")
+    states = await workers.states_after('replaced.apply_async(task_id="replaced")', "replaced", 1, "success")
     assert {each["name"] for each in states} == {"Load"}
     assert [(each["status"], each["attempt"]) for each in states if "progress" not in each] == [
         ("running", 1),
@@ -56,9 +53,7 @@ async def test_a_task_is_replaced_by_one_of_the_same_step(workers: QueueWorkers)
 
 async def test_a_task_is_replaced_by_one_that_is_no_step(workers: QueueWorkers) -> None:
     """Its step does not stay running, as no other task would end it."""
-    stream = await workers.follow("delegating")
-    await workers.call('delegating.apply_async(task_id="delegating")')
-    states = await workers.until(stream, 1, "success")
+    states = await workers.states_after('delegating.apply_async(task_id="delegating")', "delegating", 1, "success")
     assert [each["status"] for each in states] == ["running", "success"]
 
 
@@ -69,9 +64,7 @@ LOSSES = [pytest.param("hang", "TimeLimitExceeded"), pytest.param("die", "Worker
 @pytest.mark.parametrize(("task", "error"), LOSSES)
 async def test_a_task_whose_process_is_lost_fails(workers: QueueWorkers, task: str, error: str) -> None:
     """The main process reports the loss: a kill, as by the kernel without memory, or a hard time limit."""
-    stream = await workers.follow(task)
-    await workers.call(f'{task}.apply_async(headers={{"progress_session": "{task}"}})')
-    *_, last = await workers.until(stream, 1, "error")
+    *_, last = await workers.states_after(sent(task, task), task, 1, "error")
     assert last["error"].startswith(error)
 
 
@@ -90,7 +83,5 @@ async def test_a_task_that_is_terminated_fails(workers: QueueWorkers) -> None:
 async def test_a_child_reports_everything_before_it_ends(build: Build) -> None:
     """With one task per child, each child would end before the reporting thread has connected."""
     with build("celery", "--max-tasks-per-child", "1") as workers:
-        stream = await workers.follow("nested")
-        await workers.call('outer.apply_async(headers={"progress_session": "nested"})')
-        states = await workers.until(stream, 3, "success")
+        states = await workers.states_after(sent("outer", "nested"), "nested", 3, "success")
         assert [each["step"] for each in states if each["status"] == "success"] == [1, 3]

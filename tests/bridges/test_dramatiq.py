@@ -17,27 +17,20 @@ def workers(workers_of: WorkersOf) -> QueueWorkers:
 )
 async def test_a_message_that_is_given_up_fails(workers: QueueWorkers, actor: str, error: str) -> None:
     """It fails before it runs, or with attempts left."""
-    stream = await workers.follow(actor)
-    await workers.call(
-        f'broker.enqueue({actor}.message_with_options(progress_session="{actor}").copy(message_timestamp=0))'
-    )
-    states = await workers.until(stream, 1, "error")
+    code = f'broker.enqueue({actor}.message_with_options(progress_session="{actor}").copy(message_timestamp=0))'
+    states = await workers.states_after(code, actor, 1, "error")
     assert [(each["status"], each["error"]) for each in states] == [("running", ""), ("error", error)]
 
 
 async def test_a_message_that_its_actor_skips_is_done(workers: QueueWorkers) -> None:
     """Its step does not stay running."""
-    stream = await workers.follow("skip")
-    await workers.call('skip.send_with_options(progress_session="skip")')
-    states = await workers.until(stream, 1, "success")
+    states = await workers.states_after('skip.send_with_options(progress_session="skip")', "skip", 1, "success")
     assert [each["status"] for each in states] == ["running", "success"]
 
 
 async def test_a_message_sent_by_an_actor_belongs_to_its_session(workers: QueueWorkers) -> None:
     """It is the step that the message names, also by way of an actor without a step."""
-    stream = await workers.follow("nested")
-    await workers.call('outer.send_with_options(progress_session="nested")')
-    states = await workers.until(stream, 2, "success")
+    states = await workers.states_after('outer.send_with_options(progress_session="nested")', "nested", 2, "success")
     assert [(each["step"], each["message"]) for each in states if each["status"] == "success"] == [
         (1, ""),
         (3, "inside nested"),

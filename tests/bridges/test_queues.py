@@ -12,9 +12,7 @@ async def expect_steps(workers: QueueWorkers, name: str, *, retries_at_once: boo
 
     Where the retry comes at once, the reason for it may be outdated before it is sent.
     """
-    stream = await workers.follow("import-42")
-    await workers.call(LIBRARIES[name].begin.format("import-42"))
-    states = await workers.until(stream, 3, "error")
+    states = await workers.states_after(LIBRARIES[name].begin.format("import-42"), "import-42", 3, "error")
     changes = [each for each in states if "progress" not in each]
     assert [(each["step"], each["name"], each["status"], each["message"], each["error"]) for each in changes] == [
         (1, "Download", "running", "", ""),

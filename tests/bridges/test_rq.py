@@ -18,9 +18,7 @@ def enqueue(function: str, options: str = "") -> str:
 
 async def test_a_job_whose_process_is_lost_fails(workers: QueueWorkers) -> None:
     """The worker reports it, though the work horse may have ended before it could report its start."""
-    stream = await workers.follow("die")
-    await workers.call(enqueue("die"))
-    *_, last = await workers.until(stream, 1, "error")
+    *_, last = await workers.states_after(enqueue("die"), "die", 1, "error")
     assert last["error"].startswith("Work-horse terminated unexpectedly; waitpid returned 9")
 
 
@@ -37,9 +35,7 @@ async def test_a_job_that_is_stopped_fails(workers: QueueWorkers) -> None:
 
 async def test_a_job_may_ask_for_another_attempt(workers: QueueWorkers) -> None:
     """It may do so as often as its retries allow; the last attempt fails."""
-    stream = await workers.follow("ask")
-    await workers.call(enqueue("ask"))
-    states = await workers.until(stream, 1, "error")
+    states = await workers.states_after(enqueue("ask"), "ask", 1, "error")
     changes = [(each["status"], each["message"], each["error"]) for each in states if "progress" not in each]
     assert changes == [("running", "", ""), ("running", "", ""), ("error", "attempt 2", "no attempts left")]
 

@@ -19,9 +19,7 @@ def workers(workers_of: WorkersOf) -> QueueWorkers:
 @pytest.mark.full
 async def test_a_task_sent_by_a_task_belongs_to_its_session(workers: QueueWorkers) -> None:
     """This holds by way of a task without a step, and for a task that runs in a thread."""
-    stream = await workers.follow("nested")
-    await workers.call('asyncio.run(send(outer, "nested"))')
-    states = await workers.until(stream, 3, "success")
+    states = await workers.states_after('asyncio.run(send(outer, "nested"))', "nested", 3, "success")
     assert [(each["step"], each["message"]) for each in states if each["status"] == "success"] == [
         (1, ""),
         (2, "inside nested"),
@@ -35,9 +33,7 @@ async def test_a_task_sent_by_a_task_belongs_to_its_session(workers: QueueWorker
 @pytest.mark.full
 async def test_a_task_ends_as_intended(workers: QueueWorkers, task: str, status: str, error: str) -> None:
     """A task that is too late fails; one without a result does not."""
-    stream = await workers.follow(task)
-    await workers.call(f'asyncio.run(send({task}, "{task}"))')
-    *_, last = await workers.until(stream, 1, status)
+    *_, last = await workers.states_after(f'asyncio.run(send({task}, "{task}"))', task, 1, status)
     assert last["error"] == error
 
 
