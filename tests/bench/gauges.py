@@ -15,18 +15,20 @@ def cpu_s(pid: int) -> float:
 
 def pss_kib(pid: int) -> int:
     """KiB of memory that a process holds, its share of shared pages included [proc_pid_smaps(5)]."""
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1])
-    raise LookupError(f"no Pss for process {pid}")
+    return _kib(f"/proc/{pid}/smaps_rollup", "Pss:")
 
 
 def kernel_kib() -> int:
     """KiB of memory that the kernel holds for its objects, sockets and files among them [proc_meminfo(5)]."""
-    for line in Path("/proc/meminfo").read_text().splitlines():
-        if line.startswith("Slab:"):
+    return _kib("/proc/meminfo", "Slab:")
+
+
+def _kib(path: str, name: str) -> int:
+    """The KiB in a line of that name."""
+    for line in Path(path).read_text().splitlines():
+        if line.startswith(name):
             return int(line.split()[1])
-    raise LookupError("no Slab")
+    raise LookupError(f"no {name} in {path}")
 
 
 def raise_descriptor_limit() -> int:
