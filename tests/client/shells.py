@@ -41,6 +41,11 @@ class Shell(ABC):
     def transport(self, fake: FakeTransport) -> Any:
         """The transport that the class accepts."""
 
+    def attached(self, **more: Any) -> tuple[FakeTransport, Any]:
+        """What takes the reports on a session `a` of others, and the progress that makes them."""
+        fake = FakeTransport()
+        return fake, self.progress.attach("a", transport=self.transport(fake), **more)
+
 
 class SyncShell(Shell):
     """Blocking code."""

@@ -36,11 +36,19 @@ class BeatBench(Bench):
         self.take(beat, answer)
 
 
+def begun(*steps: int | str, lease: Attempt = LEASE, is_created: bool = False) -> BeatBench:
+    """An outbox whose steps run, in a session of others, or in one that it has created as the run `one`."""
+    bench = BeatBench()
+    if is_created:
+        bench.put(CREATE)
+        bench.send(ReportAnswer(201, run="one"))
+    bench.begin(*steps, lease=lease)
+    return bench
+
+
 def test_a_running_step_gives_a_sign_of_life_in_a_third_of_its_lease() -> None:
     """It does so again and again; it has no key, and its run if that is known."""
-    bench = BeatBench(CREATE)
-    bench.send(ReportAnswer(201, run="one"))
-    bench.begin(1)
+    bench = begun(1, is_created=True)
     assert bench.due_in() == 10
     assert bench.beats() == []
     for _ in range(3):
@@ -54,8 +62,7 @@ def test_a_running_step_gives_a_sign_of_life_in_a_third_of_its_lease() -> None:
 
 def test_a_report_of_the_step_is_a_sign_of_life() -> None:
     """Another step of the session needs its own."""
-    bench = BeatBench()
-    bench.begin(1, 2)
+    bench = begun(1, 2)
     bench.clock.advance(9)
     bench.put(Advance(1, 5, envelope=Envelope(LEASE)))
     bench.send()
@@ -68,8 +75,7 @@ def test_a_report_of_the_step_is_a_sign_of_life() -> None:
 @pytest.mark.parametrize("end", [Complete(1), Complete(1, False), Skip(1), Finish(), Start(1)])
 def test_a_step_that_has_ended_gives_no_sign_of_life(end: Report) -> None:
     """Nor does one that was started again without a lease."""
-    bench = BeatBench()
-    bench.begin(1)
+    bench = begun(1)
     assert bench.due_in() == 10
     bench.put(end)
     bench.deliver()
@@ -79,8 +85,7 @@ def test_a_step_that_has_ended_gives_no_sign_of_life(end: Report) -> None:
 @pytest.mark.parametrize("report", [Complete(1), Advance(1, 1), Start(1)])
 def test_a_refused_report_ends_the_signs_of_life(report: Report) -> None:
     """The step has ended otherwise, for example by another process."""
-    bench = BeatBench()
-    bench.begin(1)
+    bench = begun(1)
     bench.put(report)
     bench.send(ReportAnswer(409, "step-not-running", "no"))
     assert bench.due_in() == math.inf
@@ -88,8 +93,7 @@ def test_a_refused_report_ends_the_signs_of_life(report: Report) -> None:
 
 def test_no_sign_of_life_overtakes_a_report() -> None:
     """It waits while commands of its step wait or are under way; waiting progress silences none."""
-    bench = BeatBench()
-    bench.begin(1)
+    bench = begun(1)
     bench.clock.advance(20)
     bench.put(Complete(1))
     assert (bench.beats(), bench.due_in()) == ([], math.inf)
@@ -97,8 +101,7 @@ def test_no_sign_of_life_overtakes_a_report() -> None:
     assert (bench.beats(), bench.due_in()) == ([], math.inf)
     bench.take(request, NO_ANSWER)
     assert bench.due_in() == math.inf
-    bench = BeatBench()
-    bench.begin(1, 2)
+    bench = begun(1, 2)
     bench.clock.advance(20)
     bench.put(Advance(1, 5))
     assert len(bench.beats()) == 2
@@ -107,8 +110,7 @@ def test_no_sign_of_life_overtakes_a_report() -> None:
 @pytest.mark.parametrize("other", [Start(2), Complete(2), Describe("T"), MORE])
 def test_reports_on_all_else_silence_no_step(other: Report) -> None:
     """A busy session, or one report that is refused for long, would otherwise make a healthy step look lost."""
-    bench = BeatBench()
-    bench.begin(1)
+    bench = begun(1)
     bench.put(other, other)
     request = bench.next_request()
     bench.clock.advance(10)
@@ -123,8 +125,7 @@ def test_reports_on_all_else_silence_no_step(other: Report) -> None:
 @pytest.mark.parametrize("later", [CREATE, Finish()])
 def test_no_sign_of_life_overtakes_the_end_of_the_session(later: Report) -> None:
     """Nor the creation of the next one."""
-    bench = BeatBench()
-    bench.begin(1)
+    bench = begun(1)
     bench.put(later)
     bench.clock.advance(20)
     assert (bench.beats(), bench.due_in()) == ([], math.inf)
@@ -135,8 +136,7 @@ def test_no_sign_of_life_overtakes_the_end_of_the_session(later: Report) -> None
 @pytest.mark.parametrize("answer", [NO_ANSWER, BUSY])
 def test_signs_of_life_are_dropped_while_the_server_is_away(answer: ReportAnswer) -> None:
     """None waits; when it answers again, the next one is due as ever."""
-    bench = BeatBench()
-    bench.begin(1)
+    bench = begun(1)
     bench.clock.advance(10)
     bench.beat(answer)
     pause_s = bench.outbox.server.not_before - bench.clock.monotonic()
@@ -155,8 +155,7 @@ def test_signs_of_life_are_dropped_while_the_server_is_away(answer: ReportAnswer
 
 @pytest.mark.parametrize("answer", [ReportAnswer(429), ReportAnswer(500)])
 def test_a_failed_sign_of_life_is_not_retried(answer: ReportAnswer) -> None:
-    bench = BeatBench()
-    bench.begin(1)
+    bench = begun(1)
     bench.clock.advance(10)
     bench.beat(answer)
     assert bench.due_in() == 10
@@ -169,8 +168,7 @@ def test_a_failed_sign_of_life_is_not_retried(answer: ReportAnswer) -> None:
 )
 def test_a_server_that_refuses_a_sign_of_life_gets_no_more(answer: ReportAnswer) -> None:
     """No report is lost by that; the next start begins anew."""
-    bench = BeatBench()
-    bench.begin(1)
+    bench = begun(1)
     bench.clock.advance(10)
     bench.beat(answer)
     assert bench.due_in() == math.inf
@@ -182,8 +180,7 @@ def test_a_server_that_refuses_a_sign_of_life_gets_no_more(answer: ReportAnswer)
 @pytest.mark.parametrize("answer", [SUPERSEDED, ReportAnswer(409, "step-not-running")])
 def test_an_answer_that_a_new_attempt_has_overtaken_is_ignored(answer: ReportAnswer) -> None:
     """The step has started again since."""
-    bench = BeatBench()
-    bench.begin(1)
+    bench = begun(1)
     bench.clock.advance(10)
     [beat] = bench.beats()
     bench.begin(1, lease=LEASE.renewed())
@@ -195,8 +192,7 @@ def test_an_answer_that_a_new_attempt_has_overtaken_is_ignored(answer: ReportAns
 @pytest.mark.parametrize("by_beat", [False, True])
 def test_a_superseded_attempt_reports_nothing_more_of_its_step(by_beat: bool) -> None:
     """Waiting and later reports are dropped and counted; other steps and attempts are reported on."""
-    bench = BeatBench()
-    bench.begin(1, 2)
+    bench = begun(1, 2)
     if by_beat:
         bench.clock.advance(10)
         beat, _ = bench.beats()
@@ -231,8 +227,7 @@ def test_a_handed_on_step_is_superseded_without_a_word() -> None:
     """A task that waits for its next attempt expects that; nothing counts as lost."""
     lease = LEASE.renewed()
     lease.is_handed_on = True
-    bench = BeatBench()
-    bench.begin(1, lease=lease)
+    bench = begun(1, lease=lease)
     bench.clock.advance(10)
     bench.beat(SUPERSEDED)
     assert (bench.due_in(), bench.lost, bench.events()) == (math.inf, 0, [])
@@ -241,9 +236,7 @@ def test_a_handed_on_step_is_superseded_without_a_word() -> None:
 @pytest.mark.parametrize("gone", [NOT_FOUND, OTHER_RUN])
 def test_a_sign_of_life_finds_that_the_session_is_gone(gone: ReportAnswer) -> None:
     """It is created again at once, and not only with the next report of a silent job."""
-    bench = BeatBench(CREATE)
-    bench.send(ReportAnswer(201, run="one"))
-    bench.begin(1)
+    bench = begun(1, is_created=True)
     bench.clock.advance(10)
     bench.beat(gone)
     assert bench.due_in() == math.inf
@@ -253,9 +246,7 @@ def test_a_sign_of_life_finds_that_the_session_is_gone(gone: ReportAnswer) -> No
 
 
 def test_a_report_that_is_under_way_finds_that_itself() -> None:
-    bench = BeatBench(CREATE)
-    bench.send(ReportAnswer(201, run="one"))
-    bench.begin(1)
+    bench = begun(1, is_created=True)
     bench.clock.advance(10)
     [beat] = bench.beats()
     bench.put(Start(2, envelope=Envelope(LEASE)))
@@ -267,9 +258,7 @@ def test_a_report_that_is_under_way_finds_that_itself() -> None:
 
 def test_a_session_that_was_created_again_gives_signs_of_life_again() -> None:
     """A child process gives none for the steps of its parent."""
-    bench = BeatBench(CREATE)
-    bench.send(ReportAnswer(201, run="one"))
-    bench.begin(1)
+    bench = begun(1, is_created=True)
     bench.put(Start(2, envelope=Envelope(LEASE)))
     bench.send(NOT_FOUND)
     bench.send(ReportAnswer(201, run="two"))
@@ -296,9 +285,7 @@ def test_a_step_that_runs_across_a_fork_is_kept_alive() -> None:
 
 def test_a_refused_creation_ends_the_signs_of_life() -> None:
     """Another run has the id."""
-    bench = BeatBench(CREATE)
-    bench.send(ReportAnswer(201, run="one"))
-    bench.begin(1)
+    bench = begun(1, is_created=True)
     bench.put(Start(2))
     bench.send(OTHER_RUN)
     bench.send(ReportAnswer(409, "session-exists"))

@@ -72,8 +72,7 @@ async def test_a_transport_gets_the_same_reports(shell: Shell) -> None:
 
 async def test_attach_continues_the_session(shell: Shell) -> None:
     """No session is created or replaced; a thread may be the first to report."""
-    fake = FakeTransport()
-    progress = shell.progress.attach("a", transport=shell.transport(fake))
+    fake, progress = shell.attached()
     await shell.run(lambda progress: progress.step(4).start(), progress)
     assert fake.reports == [Start(4)]
 

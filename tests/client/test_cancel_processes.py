@@ -4,6 +4,8 @@ import asyncio
 import signal
 import sys
 import textwrap
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -42,8 +44,13 @@ async def output_of(process: asyncio.subprocess.Process) -> str:
     return output.decode()
 
 
-async def wait_for_the_wait(server: AskingServer) -> None:
-    await eventually(lambda: bool(server.waiting) and server.waits[-1][1] == 30, SOON_S)
+@asynccontextmanager
+async def waiting(program: str) -> AsyncIterator[tuple[AskingServer, asyncio.subprocess.Process]]:
+    """A program that waits for requests, and the server that it waits for."""
+    async with AskingServer() as server:
+        process = await start(program, server)
+        await eventually(lambda: bool(server.waiting) and server.waits[-1][1] == 30, SOON_S)
+        yield server, process
 
 
 BLOCKING = """
@@ -73,9 +80,7 @@ WAITS = [(BLOCKING, "sys.stdin.readline()"), (ASYNC, "await asyncio.to_thread(sy
 @pytest.mark.parametrize(("program", "wait"), WAITS, ids=["sync", "async"])
 async def test_a_process_ends_while_it_waits(program: str, wait: str) -> None:
     """It does not stay until the server answers, half a minute later."""
-    async with AskingServer() as server:
-        process = await start(program.format(wait=wait), server)
-        await wait_for_the_wait(server)
+    async with waiting(program.format(wait=wait)) as (server, process):
         output = await output_of(process)
         assert (process.returncode, output) == (0, "begun\n")
         assert server.updates[-1]["success"] is True
@@ -86,9 +91,7 @@ async def test_a_process_ends_while_it_waits(program: str, wait: str) -> None:
 )
 async def test_an_interrupt_ends_a_process_that_waits(program: str, wait: str) -> None:
     """It reaches the job, and is reported as its error."""
-    async with AskingServer() as server:
-        process = await start(program.format(wait=wait), server)
-        await wait_for_the_wait(server)
+    async with waiting(program.format(wait=wait)) as (server, process):
         process.send_signal(signal.SIGINT)
         output = await output_of(process)
         assert "KeyboardInterrupt" in output
@@ -107,9 +110,7 @@ async def test_an_interrupt_ends_a_process_that_waits(program: str, wait: str) -
     ids=["sync", "async"],
 )
 async def test_a_cancelled_process_ends_by_the_exception(program: str, wait: str) -> None:
-    async with AskingServer() as server:
-        process = await start(program.format(wait=wait), server)
-        await wait_for_the_wait(server)
+    async with waiting(program.format(wait=wait)) as (server, process):
         await server.ask("nightly", reason="wrong file")
         output = await output_of(process)
         assert output.splitlines()[-1] == "progress_sse.client.errors.Cancelled: wrong file"
@@ -144,9 +145,7 @@ FORK = """
 
 async def test_parent_and_child_are_cancelled() -> None:
     """Each waits by its own connection, and none by the other's."""
-    async with AskingServer() as server:
-        process = await start(FORK, server)
-        await wait_for_the_wait(server)
+    async with waiting(FORK) as (server, process):
         assert process.stdin is not None
         process.stdin.write(b"fork\n")
         await eventually(lambda: len(server.waiting) == 2, SOON_S)
@@ -171,9 +170,7 @@ IMPORTS = """
 
 async def test_the_threads_import_nothing() -> None:
     """A fork during an import would leave the child with a half-loaded module."""
-    async with AskingServer() as server:
-        process = await start(IMPORTS, server)
-        await wait_for_the_wait(server)
+    async with waiting(IMPORTS) as (_, process):
         assert (await output_of(process)).strip() == ""
 
 

@@ -7,7 +7,6 @@ import pytest
 
 from progress_sse.client.config import Address, address_of, is_disabled, link_to, session_of
 from progress_sse.core.errors import ConfigurationError
-from tests.client.fake import FakeTransport
 from tests.client.shells import Shell
 
 URL = "http://progress.example:8000"
@@ -140,8 +139,7 @@ async def test_an_invalid_configuration_is_a_warning_or_an_error(
 
 
 async def test_another_transport_needs_no_url(shell: Shell) -> None:
-    fake = FakeTransport()
-    progress = shell.progress.attach("a", transport=shell.transport(fake))
+    fake, progress = shell.attached()
     progress.step(1).start()
     await shell.close(progress)
     assert [request.session_id for request in fake.requests] == ["a"]

@@ -71,6 +71,14 @@ def work(progress: Reporter) -> None:
     progress.step(2).start()
 
 
+def check_often(progress: Reporter) -> None:
+    """Run a step for a while, unless it is cancelled."""
+    with progress.step(1) as step:
+        for _ in range(1000):
+            step.check()
+            time.sleep(0.02)
+
+
 async def test_a_job_reports_to_the_store(shell: Shell, store: ProgressStore) -> None:
     await shell.run(work, shell.progress("a", steps=["One", "Two"], transport=transport(shell, store)))
     session = present(await store.get_session("a"))
@@ -244,14 +252,8 @@ async def test_a_reader_cancels_a_job_that_reports_to_the_store(shell: Shell, st
         async with progress, progress.step(1):
             await asyncio.sleep(20)
 
-    def work(progress: Reporter) -> None:
-        with progress.step(1) as step:
-            for _ in range(1000):
-                step.check()
-                time.sleep(0.02)
-
     progress = shell.progress("a", steps=["One"], transport=transport(shell, store), accepts=["cancel"])
-    job = asyncio.create_task(shell.run(work, progress) if shell.progress is Progress else work_here(progress))
+    job = asyncio.create_task(shell.run(check_often, progress) if shell.progress is Progress else work_here(progress))
     async with asyncio.timeout(20):
         while (session := await store.get_session("a")) is None or session.status != "running":  # noqa: ASYNC110
             await asyncio.sleep(0.02)
@@ -295,18 +297,11 @@ async def test_a_worker_that_waits_learns_what_another_one_has_seen_first(
 
 async def test_a_job_that_was_cancelled_before_it_began_is_told_so(shell: Shell, store: ProgressStore) -> None:
     """The store refuses its start, and `check` raises."""
-
-    def work(progress: Reporter) -> None:
-        with progress.step(1) as step:
-            for _ in range(1000):
-                step.check()
-                time.sleep(0.02)
-
     await store.create_session("a", steps=[StepDefinition("One")], accepts=["cancel"])
     await store.ask("a", "cancel")
     progress = shell.progress.attach("a", transport=transport(shell, store), accepts=["cancel"])
     with pytest.raises(Cancelled):
-        await shell.run(work, progress)
+        await shell.run(check_often, progress)
     session = present(await store.get_session("a"))
     assert session.current_step == 0
 

@@ -48,10 +48,29 @@ ON_A_LOOP_THAT_IS_LEFT = """
     asyncio.new_event_loop().run_until_complete(main())
 """
 
+ON_A_LOOP_OF_ANOTHER_THREAD = """
+    import asyncio, threading
+    from progress_sse import AsyncProgress
 
-@pytest.mark.parametrize("program", [WITHOUT_A_BLOCK, ON_A_LOOP_WITHOUT_A_BLOCK, ON_A_LOOP_THAT_IS_LEFT, BEFORE_A_LOOP])
+    async def main():
+        progress.step(1).start()
+        progress.step(1).complete()
+        has_reported.set()
+        await asyncio.sleep(3600)
+
+    has_reported = threading.Event()
+    progress = AsyncProgress(steps=["One", "Two"])
+    threading.Thread(target=asyncio.run, args=[main()], daemon=True).start()
+    assert has_reported.wait(20)
+"""
+
+
+@pytest.mark.parametrize(
+    "program",
+    [WITHOUT_A_BLOCK, ON_A_LOOP_WITHOUT_A_BLOCK, ON_A_LOOP_THAT_IS_LEFT, ON_A_LOOP_OF_ANOTHER_THREAD, BEFORE_A_LOOP],
+)
 def test_reports_are_sent_before_the_process_exits(serve: Serve, program: str) -> None:
-    """This holds also without a block, and where the event loop ends first."""
+    """This holds without a block, where the event loop ends first, and where one in another thread still runs."""
     server = serve()
     assert run(program, server.url) == ""
     assert shown(server) == (["success", "pending"], 2)
@@ -79,30 +98,6 @@ def test_a_process_exits_without_its_server(program: str) -> None:
     output = run(program, f"http://{HOST}:{free_port()}", timeout_s=30)
     assert "cannot report on 'nightly'" in output
     assert output.count("the process ends before all reports on 'nightly' were sent") == 1
-
-
-ON_A_LOOP_OF_ANOTHER_THREAD = """
-    import asyncio, threading
-    from progress_sse import AsyncProgress
-
-    async def main():
-        progress.step(1).start()
-        progress.step(1).complete()
-        has_reported.set()
-        await asyncio.sleep(3600)
-
-    has_reported = threading.Event()
-    progress = AsyncProgress(steps=["One", "Two"])
-    threading.Thread(target=asyncio.run, args=[main()], daemon=True).start()
-    assert has_reported.wait(20)
-"""
-
-
-def test_reports_of_a_loop_in_another_thread_are_sent_before_the_process_exits(serve: Serve) -> None:
-    """That loop still runs, and transfers its reports to the thread."""
-    server = serve()
-    assert run(ON_A_LOOP_OF_ANOTHER_THREAD, server.url) == ""
-    assert shown(server) == (["success", "pending"], 2)
 
 
 SIGNALS = """

@@ -152,9 +152,8 @@ async def test_a_job_that_asks_for_errors_gets_that_of_a_long_outage(
 ) -> None:
     """The end of the block waits for the maximum outage, and then raises the error."""
     monkeypatch.setattr(reporter, "MAX_OUTAGE_S", 0.05)
-    fake = FakeTransport()
+    fake, progress = shell.attached(on_error="raise")
     fake.may_answer.clear()
-    progress = shell.progress.attach("a", transport=shell.transport(fake), on_error="raise")
     progress.step(1).start()
     await eventually(lambda: bool(fake.requests), 20)
     try:
@@ -166,9 +165,8 @@ async def test_a_job_that_asks_for_errors_gets_that_of_a_long_outage(
 
 async def test_a_block_with_unsent_reports_logs_that(shell: Shell, caplog: pytest.LogCaptureFixture) -> None:
     """Its wait is limited."""
-    fake = FakeTransport()
+    fake, progress = shell.attached(flush_timeout_s=0.05)
     fake.may_answer.clear()
-    progress = shell.progress.attach("a", transport=shell.transport(fake), flush_timeout_s=0.05)
     try:
         await shell.run(lambda progress: progress.step(1).start(), progress)
     finally:
@@ -238,9 +236,8 @@ async def test_random_pauses_leave_the_numbers_of_the_job_alone(shell: Shell) ->
 async def test_memory_is_bounded_during_an_outage(shell: Shell, caplog: pytest.LogCaptureFixture) -> None:
     """The number of reports does not matter, and the job learns how many were dropped."""
     count, text_bytes = 4 * MAX_WAITING, 8192
-    fake = FakeTransport()
+    fake, progress = shell.attached()
     fake.may_answer.clear()
-    progress = shell.progress.attach("a", transport=shell.transport(fake))
     tracemalloc.start()
     try:
         for number in range(count):

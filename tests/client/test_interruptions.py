@@ -167,8 +167,7 @@ async def test_a_thread_stopped_during_a_report_delays_no_other(shell: Shell) ->
 
 async def test_no_report_during_another_report_is_lost(shell: Shell) -> None:
     """A signal handler or finaliser makes them in the same thread, on the same step and on others."""
-    fake = FakeTransport()
-    progress = shell.progress.attach("a", transport=shell.transport(fake))
+    fake, progress = shell.attached()
     expected: list[int] = []
 
     def interrupt(step: BaseStep, progress: Reporter) -> None:

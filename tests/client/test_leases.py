@@ -52,8 +52,7 @@ async def test_each_report_of_a_job_has_its_attempt(shell: Shell) -> None:
 
 async def test_a_step_of_another_job_is_reported_without_an_attempt(shell: Shell) -> None:
     """A step may start in one process and end in the next; the server would refuse the other attempt."""
-    fake = FakeTransport()
-    progress = shell.progress.attach("a", transport=shell.transport(fake))
+    fake, progress = shell.attached()
 
     def work(progress: Reporter) -> None:
         progress.step(1).complete()
@@ -70,8 +69,7 @@ async def test_a_step_of_another_job_is_reported_without_an_attempt(shell: Shell
 async def test_a_start_has_its_lease(shell: Shell) -> None:
     """A lost step is one of which nothing was heard for ten minutes, or for a longer lease."""
     for lease_s, expected in ((30, (30_000, 600_000)), (1.5, (1_500, 600_000)), (3600, (3_600_000, 3_600_000))):
-        fake = FakeTransport()
-        progress = shell.progress.attach("a", transport=shell.transport(fake), lease_s=lease_s)
+        fake, progress = shell.attached(lease_s=lease_s)
         await shell.run(lambda progress: progress.step(1).start(), progress)
         [start] = fake.reports
         assert start.lease is not None
@@ -165,8 +163,7 @@ def test_no_age_is_beyond_what_a_server_takes() -> None:
 async def test_the_wall_clock_is_never_asked(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
     """It may be set while the job runs."""
     monkeypatch.setattr(time, "time", lambda: pytest.fail("the wall clock was asked"))
-    fake = FakeTransport()
-    progress = shell.progress.attach("a", transport=shell.transport(fake))
+    fake, progress = shell.attached()
     await shell.run(lambda progress: progress.step(1).start(), progress)
     assert [request.ago_ms < 20_000 for request in fake.requests] == [True]
 

@@ -72,8 +72,7 @@ def test_without_a_block_current_does_nothing() -> None:
 
 async def test_advances_during_a_wait_are_sent_as_one(shell: Shell) -> None:
     """One report has the sum of all advances, and the latest message."""
-    fake = FakeTransport()
-    progress = shell.progress.attach("a", transport=shell.transport(fake))
+    fake, progress = shell.attached()
     fake.may_answer.clear()
 
     def work(progress: Reporter) -> None:
@@ -92,8 +91,7 @@ async def test_advances_during_a_wait_are_sent_as_one(shell: Shell) -> None:
 
 async def test_rows_and_advances_within_them_add_up(shell: Shell) -> None:
     """They also do so while a report waits; a restarted step counts from 0."""
-    fake = FakeTransport()
-    progress = shell.progress.attach("a", transport=shell.transport(fake))
+    fake, progress = shell.attached()
     fake.may_answer.clear()
     step: Any = progress.step(1)
     step.start()
@@ -118,8 +116,7 @@ async def test_an_invalid_report_does_not_affect_the_others(
     shell: Shell, caplog: pytest.LogCaptureFixture, spoilt: dict[str, Any]
 ) -> None:
     """An invalid count or text causes one warning, not one per row, and the other reports are sent."""
-    fake = FakeTransport()
-    progress = shell.progress.attach("a", transport=shell.transport(fake))
+    fake, progress = shell.attached()
 
     def work(progress: Reporter) -> None:
         step = progress.step(1)

@@ -37,8 +37,7 @@ def begin(progress: Reporter) -> None:
 
 
 async def test_a_silent_job_gives_signs_of_life(shell: Shell) -> None:
-    fake = FakeTransport()
-    progress = shell.progress.attach("a", transport=shell.transport(fake), lease_s=1)
+    fake, progress = shell.attached(lease_s=1)
     begin(progress)
     await eventually(lambda: fake.reports.count(Beat(1)) >= 2, 20)
     progress.step(1).complete()

@@ -121,8 +121,7 @@ class Lacking:
 async def test_a_report_without_a_resource_is_lost_and_the_job_goes_on(
     shell: Shell, error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
-    fake = FakeTransport()
-    progress = shell.progress.attach("a", transport=shell.transport(fake))
+    fake, progress = shell.attached()
     lacking: Any = Lacking(error)
     for count in (1, lacking, lacking, 2):
         progress.step(1).report(count)
@@ -159,8 +158,7 @@ async def test_the_sender_survives_a_lack_of_memory(
         return method(*args)
 
     monkeypatch.setattr(part, name, lack)
-    fake = FakeTransport()
-    progress = shell.progress.attach("a", transport=shell.transport(fake))
+    fake, progress = shell.attached()
     for number in (1, 2, 3):
         is_lacking.set()
         progress.step(number).start()
