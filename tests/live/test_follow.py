@@ -2,18 +2,18 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 
 from progress_sse.cli import follower as following
-from progress_sse.cli.display import Connection, Display
+from progress_sse.cli.display import Connection
 from progress_sse.cli.follower import follow
 from progress_sse.cli.responses import NotAllowedError
 from progress_sse.client.config import Address
-from progress_sse.core.log_lines import LogLine
 from progress_sse.story.session_state import SessionState
+from tests.cli import responders
 from tests.conftest import Serve
 from tests.harness.chaos import Answer, Blackhole, ChaosProxy, Cut, Mode, Pass, Reset
 from tests.harness.http1 import HOST
@@ -46,27 +46,16 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(following, name, 0.05)
 
 
-class Recorder(Display):
-    """Records the states that it is shown."""
+class Recorder(responders.Recorder):
+    """Records the states that it is shown, and the clock."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.states: list[SessionState] = []
-        self.connections: list[Connection] = []
         self.ahead_s: list[float] = []
-        self.lines: list[str] = []
-        self.missed = 0
-
-    def show_lines(self, lines: Sequence[LogLine], missed: int) -> None:
-        self.lines += [line.text for line in lines]
-        self.missed += missed
-
-    def show(self, state: SessionState) -> None:
-        self.states.append(state)
 
     def set_connection(self, connection: Connection, reason: str = "") -> None:
         assert (reason == "") == (connection == "live")
-        self.connections.append(connection)
+        super().set_connection(connection, reason)
 
     def set_clock(self, ahead_s: float) -> None:
         self.ahead_s.append(ahead_s)
@@ -126,8 +115,7 @@ async def test_every_transition_is_shown_once_over_restarts(serve: Serve, monkey
         for number in range(1, count + 1):
             await worker.start("s", number)
             if number in (3, 6):
-                await asyncio.to_thread(server.kill)
-                await asyncio.to_thread(server.start)
+                await asyncio.to_thread(server.restart)
             await worker.complete("s", number)
         await asyncio.wait_for(task, WAIT_S)
     shown = [(at, state["steps"][at - 1]["status"]) for state in recorder.states if (at := state["current_step"])]
@@ -157,12 +145,11 @@ async def test_every_line_of_the_log_is_shown_once(
             await until(lambda batch=batch: f"{batch}.0" in recorder.lines)  # type: ignore[misc]
             proxy.cut()
             if batch == 6:
-                await asyncio.to_thread(server.kill)
-                await asyncio.to_thread(server.start)
+                await asyncio.to_thread(server.restart)
         await worker.complete("s", 1)
         await asyncio.wait_for(task, WAIT_S)
     assert recorder.lines == [f"{batch}.{number}" for batch in range(12) for number in range(50)]
-    assert recorder.missed == 0
+    assert sum(recorder.missed) == 0
 
 
 @pytest.mark.protocol("P-8.12", "P-8.14")
