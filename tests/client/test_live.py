@@ -66,8 +66,7 @@ async def test_each_report_counts_once_over_a_server_that_is_killed(serve: Serve
     job = asyncio.create_task(shell.run(work, progress))
     for share in (5, 40):
         await eventually_at(server, share)
-        await asyncio.to_thread(server.kill)
-        await asyncio.to_thread(server.start)
+        await asyncio.to_thread(server.restart)
     await job
     assert await shell.flush(progress, 30)
     assert (await poll(server))["status"] == "completed"
@@ -214,8 +213,7 @@ async def test_a_session_that_the_server_has_lost_is_created_again(
         (progress.step(3).start, [*expected[:1], ("Two", "success"), ("Three", "running")]),
     ]
     for report, after in reports:
-        await asyncio.to_thread(server.kill)
-        await asyncio.to_thread(server.start)
+        await asyncio.to_thread(server.restart)
         report()
         assert await shell.flush(progress, 20)
         assert (await shown(server))[0] == after
@@ -344,8 +342,7 @@ async def test_a_silent_job_gets_its_session_back(serve: Serve, shell: Shell) ->
     progress = shell.progress("nightly", steps=["One"], url=server.url, lease_s=1)
     progress.step(1).start()
     assert await shell.flush(progress, 20)
-    await asyncio.to_thread(server.kill)
-    await asyncio.to_thread(server.start)
+    await asyncio.to_thread(server.restart)
     async with asyncio.timeout(20):
         while (await poll(server))["status"] != "running":
             await shell.flush(progress, 0.1)
@@ -385,8 +382,7 @@ async def test_steps_that_were_found_are_created_again(serve: Serve, shell: Shel
         progress.step("Parse").complete()
     progress.describe(title="Nightly")
     assert await shell.flush(progress, 20)
-    await asyncio.to_thread(server.kill)
-    await asyncio.to_thread(server.start)
+    await asyncio.to_thread(server.restart)
     progress.finish()
     await shell.close(progress)
     session = await poll(server)

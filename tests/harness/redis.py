@@ -119,6 +119,11 @@ class RedisServer:
         self._running().kill()
         self._running().wait(START_S)
 
+    def restart(self) -> None:
+        """Kill it, and start it again."""
+        self.kill()
+        self.start()
+
     def pause(self) -> None:
         """Freeze it (SIGSTOP): its connections stay open, without replies."""
         self._running().send_signal(signal.SIGSTOP)

@@ -159,6 +159,11 @@ class Server:
         self.signal(signal.SIGKILL)
         self.wait()
 
+    def restart(self) -> None:
+        """Kill it, and start it again."""
+        self.kill()
+        self.start()
+
     def terminate(self, timeout_s: float = END_S) -> int:
         """Ask it to end (SIGTERM), wait for that, and return the exit code."""
         self.signal(signal.SIGTERM)

@@ -210,8 +210,7 @@ async def test_a_database_that_is_taken_away_acknowledges_nothing(serve: Serve, 
         away.rename(server.database)
         await worker.complete("s", 1)
     assert "another file is in its place" in server.log()
-    await asyncio.to_thread(server.kill)
-    await asyncio.to_thread(server.start)
+    await asyncio.to_thread(server.restart)
     async with Worker.at(server) as worker:
         assert (await worker.poll("s"))["percentage"] == 14
 
@@ -242,8 +241,7 @@ async def test_a_log_that_is_taken_away_acknowledges_nothing(serve: Serve, suffi
             await worker.complete("s", 1)
         state = await worker.poll("s")
     assert f"{log} was removed, or another file is in its place" in server.log()
-    await asyncio.to_thread(server.kill)
-    await asyncio.to_thread(server.start)
+    await asyncio.to_thread(server.restart)
     async with Worker.at(server) as worker:
         assert await worker.poll("s") == state
         assert (await worker.client.get("/readyz")).status_code == 200

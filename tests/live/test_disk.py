@@ -143,8 +143,7 @@ async def test_a_small_disk_is_enough_for_a_small_store(serve: Serve, tmp_path: 
             for current in range(1, updates):
                 await worker.progress("s", 1, current)
             kept = await fill_with_sessions(worker)
-            await asyncio.to_thread(server.kill)
-            await asyncio.to_thread(server.start)
+            await asyncio.to_thread(server.restart)
             for session_id, state in kept.items():
                 assert await worker.poll(session_id) == state
                 await worker.delete(session_id)
@@ -184,8 +183,7 @@ async def test_a_full_disk_keeps_what_was_acknowledged(serve: Serve, disk: Small
         disk.fill()
         await probe.report_until_refused()
         state = await probe.worker.poll("s")
-    await asyncio.to_thread(server.kill)
-    await asyncio.to_thread(server.start)
+    await asyncio.to_thread(server.restart)
     async with Worker.at(server) as worker:
         assert await worker.poll("s") == state
         assert (await worker.update("s", action="start", step=2)).status_code == 507

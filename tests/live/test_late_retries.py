@@ -150,8 +150,7 @@ async def test_late_retries_reach_no_later_run_across_kills(serve: Serve, runs: 
 
     async def kill_sometimes() -> None:
         if random.random() < 0.1:
-            await asyncio.to_thread(server.kill)
-            await asyncio.to_thread(server.start)
+            await asyncio.to_thread(server.restart)
 
     await check([server], runs, kill_sometimes)
 

@@ -117,8 +117,7 @@ async def test_lines_survive_a_restart_of_redis(serve: Serve, run_redis: RunRedi
         ]
         following = [asyncio.create_task(reader.follow(None)) for reader in readers]
         await eventually(lambda: all(len(reader.lines) == 2 for reader in readers), DEADLINE_S)
-        await asyncio.to_thread(redis.kill)
-        await asyncio.to_thread(redis.start)
+        await asyncio.to_thread(redis.restart)
         await write_lines(here.client, "s", "c", "d")
         await write_lines(there.client, "s", "e")
         while (await there.update("s", action="finish")).status_code != 200:

@@ -106,8 +106,7 @@ async def test_each_part_is_counted_once(
 
 
 async def restart(server: Server) -> None:
-    await asyncio.to_thread(server.kill)
-    await asyncio.to_thread(server.start)
+    await asyncio.to_thread(server.restart)
 
 
 def check_each_event(stream: RawStream, total: int) -> None:

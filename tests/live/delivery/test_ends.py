@@ -12,8 +12,7 @@ from tests.live.delivery.reading import assert_nothing_more
 
 
 async def restart(server: Server) -> None:
-    await asyncio.to_thread(server.kill)
-    await asyncio.to_thread(server.start)
+    await asyncio.to_thread(server.restart)
 
 
 async def apply(worker: Worker, session_id: str, **body: Any) -> None:

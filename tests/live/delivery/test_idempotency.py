@@ -38,8 +38,7 @@ async def test_a_key_is_remembered_over_a_restart(serve: Serve) -> None:
     server = serve(store="sqlite")
     async with Worker.at(server) as worker:
         first = await worker.update("s", key="k", action="start", step=1)
-        await asyncio.to_thread(server.kill)
-        await asyncio.to_thread(server.start)
+        await asyncio.to_thread(server.restart)
         etag = (await worker.poll_raw("s")).headers["ETag"]
         again = await worker.update("s", key="k", action="start", step=1)
         assert (again.status_code, again.content) == (200, first.content)

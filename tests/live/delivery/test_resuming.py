@@ -85,8 +85,7 @@ async def test_rows_deleted_by_another_program_leave_no_hole(serve: Serve) -> No
         for condition in ("n = 10", "n >= 15"):
             # Changed while no server has it open, the file would count as another one, and get new epochs.
             delete_transitions(server, condition)
-            await asyncio.to_thread(server.kill)
-            await asyncio.to_thread(server.start)
+            await asyncio.to_thread(server.restart)
             poll = await worker.poll_raw("s")
             async with await RawStream.open(server.port, events_path("s"), last_event_id=start) as stream:
                 snapshot = await stream.next_event()
