@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import pytest
+
 from progress_sse.core.model import Position, Session, SessionProgress, SessionStatus, StepDefinition, StepProgress
 from progress_sse.store.backend import FullBackend
 from progress_sse.store.types import Change, LogEntry, Record, RememberedKey
@@ -65,6 +67,12 @@ async def apply(backend: FullBackend, *changes: Change) -> Record:
     for change in changes:
         await backend.commit(change)
     return after(changes[-1])
+
+
+async def refuse(backend: FullBackend, change: Change, error: type[Exception]) -> None:
+    """Commit a change, which fails with this error."""
+    with pytest.raises(error):
+        await backend.commit(change)
 
 
 async def apply_moves(backend: FullBackend, count: int, *, message: str = "") -> tuple[Record, list[LogEntry]]:

@@ -8,7 +8,7 @@ from progress_sse.core.errors import ConflictError, StoreFullError
 from progress_sse.core.model import Position
 from progress_sse.store.backend import FullBackend
 from progress_sse.store.types import Notification
-from tests.store.changes import T0, after, apply, created, key, moved, removed
+from tests.store.changes import T0, after, apply, created, key, moved, refuse, removed
 from tests.store.conftest import OpenBackend
 from tests.store.observed import ids, notified
 
@@ -24,8 +24,7 @@ class TestCommit:
         record = await apply(backend, created(), moved(after(created()), 1))
         notifications = await notified(backend)
         for change in (moved(record, 2, keys=[key("k")]), created(epoch="second"), removed(record)):
-            with pytest.raises(ConflictError):
-                await backend.commit(change._replace(expected=expected))
+            await refuse(backend, change._replace(expected=expected), ConflictError)
         assert await backend.load("s") == record
         assert await backend.replay("s", record.position) == []
         assert await backend.find_idempotency_key("s", "k") is None
@@ -34,13 +33,11 @@ class TestCommit:
     async def test_commit_refuses_a_missing_session(self, backend: FullBackend) -> None:
         """A change of a session that never existed, or was removed, creates nothing."""
         record = after(created())
-        with pytest.raises(ConflictError):
-            await backend.commit(moved(record, 1))
+        await refuse(backend, moved(record, 1), ConflictError)
         assert await backend.load("s") is None
         await apply(backend, created())
         await backend.commit(removed(record))
-        with pytest.raises(ConflictError):
-            await backend.commit(moved(record, 1))
+        await refuse(backend, moved(record, 1), ConflictError)
         assert await backend.load("s") is None
 
     async def test_a_refused_change_does_not_affect_others(self, backend: FullBackend) -> None:
@@ -99,14 +96,11 @@ class TestCommit:
         notifications = await notified(backend)
         used = [key("new"), key("k", "again")]
         for change in (moved(record, 1, keys=used), moved(record, keys=used), created(epoch="x", keys=used)):
-            with pytest.raises(ConflictError):
-                await backend.commit(change._replace(expected=record.position))
-        with pytest.raises(ConflictError):
-            await backend.commit(removed(record)._replace(keys=tuple(used)))
+            await refuse(backend, change._replace(expected=record.position), ConflictError)
+        await refuse(backend, removed(record)._replace(keys=tuple(used)), ConflictError)
         assert await backend.load("s") == record
         await backend.commit(removed(record))
-        with pytest.raises(ConflictError):
-            await backend.commit(created(epoch="second", keys=used))
+        await refuse(backend, created(epoch="second", keys=used), ConflictError)
         assert await backend.load("s") is None
         assert await backend.find_idempotency_key("s", "new") is None
         assert await backend.find_idempotency_key("s", "k") == key("k")
@@ -122,8 +116,7 @@ class TestCommit:
         winner = again[outcomes.index(None)]
         assert await backend.find_idempotency_key("s", "k") == key("k", winner.digest, used_at="later")
         for former_use in ("", T0):
-            with pytest.raises(ConflictError):
-                await backend.commit(moved(after(changes[0]), 2, keys=[key("k", former_use=former_use)]))
+            await refuse(backend, moved(after(changes[0]), 2, keys=[key("k", former_use=former_use)]), ConflictError)
 
     async def test_a_cancelled_commit_is_applied_completely_or_not_at_all(self, backend: FullBackend) -> None:
         """A cancelled caller never leaves half a commit behind."""
@@ -148,17 +141,14 @@ class TestLimit:
         backend = await open_backend(max_sessions=2)
         first = await apply(backend, created("a"))
         second = await apply(backend, created("b"))
-        with pytest.raises(StoreFullError):
-            await backend.commit(created("c"))
+        await refuse(backend, created("c"), StoreFullError)
         assert await backend.load("c") is None
         first = await apply(backend, moved(first, 1))
         await apply(backend, created("b", epoch="second", expected=second.position))
-        with pytest.raises(StoreFullError):
-            await backend.commit(created("c"))
+        await refuse(backend, created("c"), StoreFullError)
         await backend.commit(removed(first))
         await apply(backend, created("c"))
-        with pytest.raises(StoreFullError):
-            await backend.commit(created("a"))
+        await refuse(backend, created("a"), StoreFullError)
         assert await backend.expire("3", lambda _summary: True) == 2
         await apply(backend, created("a"))
 

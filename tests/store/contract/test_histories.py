@@ -14,7 +14,7 @@ from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.redis import histories as redis
 from progress_sse.store.sqlite import histories as sqlite
 from progress_sse.store.types import Change
-from tests.store.changes import HOSTILE_TEXT, after, apply, created, moved, removed
+from tests.store.changes import HOSTILE_TEXT, after, apply, created, moved, refuse, removed
 
 WEEK = 105_700
 RUN = Cell(WEEK, "", RUNS)
@@ -56,8 +56,7 @@ class TestTeach:
         """It is decided again, and then teaches once."""
         record = await apply(backend, created())
         await apply(backend, moved(record, 1))
-        with pytest.raises(ConflictError):
-            await backend.commit(moved(record, 2)._replace(lesson=Lesson("nightly", (RUN,))))
+        await refuse(backend, moved(record, 2)._replace(lesson=Lesson("nightly", (RUN,))), ConflictError)
         assert await backend.histories.load("nightly") == {}
 
     async def test_no_run_is_lost_among_many_at_once(self, backend: FullBackend) -> None:

@@ -10,7 +10,7 @@ from progress_sse.store.backend import FullBackend
 from progress_sse.store.listeners import ALL_CHANGES, changes_of, lines_of
 from progress_sse.store.log_lines import MAX_LINE_KEYS, StoredLines, find_digest, with_keys
 from progress_sse.store.types import Change, LineKey, Record, fingerprint
-from tests.store.changes import HOSTILE_TEXT, after, apply, created, moved, removed
+from tests.store.changes import HOSTILE_TEXT, after, apply, created, moved, refuse, removed
 from tests.store.conftest import OpenBackend
 from tests.store.observed import state
 
@@ -169,8 +169,9 @@ class TestKeys:
         change = moved(record, 1)
         record = await apply(backend, change._replace(lines=(b"a",), line_keys=(line_key("k"), line_key("l", "m"))))
         for again in (moved(record, 2), Change("s", record.position, record)):
-            with pytest.raises(ConflictError):
-                await backend.commit(again._replace(lines=(b"b",), line_keys=(line_key("n"), line_key("l"))))
+            await refuse(
+                backend, again._replace(lines=(b"b",), line_keys=(line_key("n"), line_key("l"))), ConflictError
+            )
         assert await backend.load("s") == record
         assert await texts(backend) == {1: "a"}
         found = [await backend.lines.find_line_key("s", fingerprint(name)) for name in "kln"]

@@ -15,7 +15,7 @@ from progress_sse.store.log_lines import StoredLines
 from tests.conftest import RunRedis
 from tests.harness.redis import RedisServer
 from tests.harness.serving import eventually
-from tests.store.changes import after, apply, created, key, moved, removed
+from tests.store.changes import after, apply, created, key, moved, refuse, removed
 from tests.store.contract.test_filtered_lists import labelled, wanted
 from tests.store.contract.test_log_lines import append, line_key, texts
 from tests.store.learning import PROFILE, teach
@@ -100,8 +100,7 @@ async def test_a_missing_right_to_publish_is_noticed_at_once(
         backend = await connect(server, user="mute:PASSWORD")
         with pytest.raises(StoreUnavailableError):
             await backend.ping()
-        with pytest.raises(OutcomeUnknownError):
-            await backend.commit(created())
+        await refuse(backend, created(), OutcomeUnknownError)
         assert await backend.load("s") == after(created())
         client.execute_command("ACL", "SETUSER", "mute", "-evalsha")
         with pytest.raises(StoreUnavailableError) as refusal:

@@ -10,7 +10,7 @@ from progress_sse.store.redis import followed_sessions
 from progress_sse.store.types import Notification
 from tests.conftest import RunRedis
 from tests.harness.redis import RedisServer
-from tests.store.changes import after, apply, created, key, moved
+from tests.store.changes import after, apply, created, key, moved, refuse
 from tests.store.observed import state
 from tests.store.redis.conftest import Open
 from tests.store.redis.follower import DEADLINE_S, Follower, history
@@ -25,8 +25,7 @@ async def test_an_old_dump_gives_the_session_a_new_epoch(run_redis: RunRedis, co
     with server.client() as client:
         client.save()
     lost = await apply(backend, moved(saved, 2))
-    await asyncio.to_thread(server.kill)
-    await asyncio.to_thread(server.start)
+    await asyncio.to_thread(server.restart)
     with pytest.raises(ConflictError):  # Though its number fits the stored position.
         await backend.commit(moved(saved, 3))
     await follower.until(lambda: follower.record not in (lost, saved))
@@ -48,15 +47,13 @@ async def test_a_full_restarted_server_still_serves_reads(run_redis: RunRedis, c
     server = run_redis("always")
     backend = await connect(server)
     record = await apply(backend, created(), moved(after(created()), 1))
-    await asyncio.to_thread(server.kill)
-    await asyncio.to_thread(server.start)
+    await asyncio.to_thread(server.restart)
     with server.client() as client:
         client.config_set("maxmemory", 1)
         found = await state(backend)
         assert (found.session, found.position.offset) == (record.session, 1)
         assert found.position.epoch != record.position.epoch
-        with pytest.raises(StoreFullError):
-            await backend.commit(moved(found, 1))
+        await refuse(backend, moved(found, 1), StoreFullError)
         client.config_set("maxmemory", 0)
     await apply(backend, moved(found, 1))
 
@@ -67,8 +64,7 @@ async def test_an_empty_restarted_server_ends_the_session(run_redis: RunRedis, c
     backend = await connect(server)
     follower = await Follower.of(backend)
     await apply(backend, created(), moved(after(created()), 1))
-    await asyncio.to_thread(server.kill)
-    await asyncio.to_thread(server.start)
+    await asyncio.to_thread(server.restart)
     await follower.until_at(None)
     assert await backend.load("s") is None
     await apply(backend, created(epoch="second"))

@@ -16,6 +16,7 @@ from progress_sse.store.redis.log_lines import RedisLines
 from progress_sse.store.redis.messages import encode_message
 from progress_sse.store.redis.topics import PubSub, RedisTopics
 from progress_sse.store.types import Change, LogEntry, Notification, Record
+from tests.clock import tasks_ran
 from tests.store.changes import after, created, moved, removed
 
 KEYSPACE = Keyspace("prefix", 0)
@@ -56,6 +57,11 @@ class Follower:
         self.sessions.on_message(CHANNEL, revisions + encode_message(change))
         await tasks_ran()
 
+    async def on_messages(self, *published: tuple[int, Change]) -> None:
+        """Such changes were published, one after the other."""
+        for revision, change in published:
+            await self.on_message(revision, change)
+
     def on_read(self, revision: int, record: Record | None) -> None:
         """The session was read, for another reason."""
         session = self.sessions.get(CHANNEL)
@@ -92,12 +98,6 @@ def notification(change: Change) -> Notification:
     return Notification("s", change.record, change.is_fresh, change.entries)
 
 
-async def tasks_ran() -> None:
-    """Let every task run as far as it can."""
-    for _ in range(10):
-        await asyncio.sleep(0)
-
-
 @pytest.fixture
 async def follower() -> Follower:
     """A listener that has read the session at its creation, revision 1."""
@@ -111,32 +111,26 @@ class TestMessage:
 
     async def test_is_applied_without_a_read(self, follower: Follower) -> None:
         """One after the other."""
-        await follower.on_message(2, ONE)
-        await follower.on_message(3, TWO)
-        await follower.on_message(4, GONE)
+        await follower.on_messages((2, ONE), (3, TWO), (4, GONE))
         assert follower.notifications == [notification(ONE), notification(TWO), Notification("s", None)]
         assert follower.reads == 0
 
     async def test_is_dropped_when_it_is_known(self, follower: Follower) -> None:
         """From an earlier notification, or from the first read."""
-        await follower.on_message(2, ONE)
-        await follower.on_message(2, ONE)
-        await follower.on_message(1, FIRST)
+        await follower.on_messages((2, ONE), (2, ONE), (1, FIRST))
         assert follower.notifications == [notification(ONE)]
         assert follower.reads == 0
 
     async def test_is_passed_on_though_its_state_was_read(self, follower: Follower) -> None:
         """A read for another reason notifies no listener, so each transition still arrives."""
         follower.on_read(3, after(TWO))
-        await follower.on_message(2, ONE)
-        await follower.on_message(3, TWO)
+        await follower.on_messages((2, ONE), (3, TWO))
         assert follower.notifications == [notification(ONE), notification(TWO)]
 
     async def test_of_a_former_epoch_is_dropped_after_a_later_one_was_read(self, follower: Follower) -> None:
         """Even if the listeners do not know the later one yet."""
         follower.on_read(5, after(SECOND))
-        await follower.on_message(2, ONE)
-        await follower.on_message(3, GONE)
+        await follower.on_messages((2, ONE), (3, GONE))
         assert follower.notifications == []
 
     async def test_of_an_ended_epoch_is_dropped(self, follower: Follower) -> None:
@@ -194,8 +188,7 @@ class TestMessage:
         follower.store(2, after(ONE), ONE.entries)
         follower.sessions.on_gap(CHANNEL)
         await tasks_ran()
-        await follower.on_message(2, ONE)
-        await follower.on_message(3, TWO)
+        await follower.on_messages((2, ONE), (3, TWO))
         follower.gate.set()
         await tasks_ran()
         assert follower.notifications == [notification(ONE), notification(TWO)]
@@ -251,8 +244,7 @@ class TestCommit:
 
     async def test_may_come_after_its_echo(self, follower: Follower) -> None:
         """Messages and replies arrive by two connections, in any order."""
-        await follower.on_message(2, ONE)
-        await follower.on_message(3, TWO)
+        await follower.on_messages((2, ONE), (3, TWO))
         await follower.on_commit(2, ONE)
         assert follower.notifications == [notification(ONE), notification(TWO)]
         assert follower.reads == 0
@@ -261,8 +253,7 @@ class TestCommit:
         """Another process's transition is still on its way; no reader may miss it."""
         follower.store(3, after(TWO), [*ONE.entries, *TWO.entries])
         await follower.on_commit(3, TWO)
-        await follower.on_message(2, ONE)
-        await follower.on_message(3, TWO)
+        await follower.on_messages((2, ONE), (3, TWO))
         assert follower.notifications == [Notification("s", after(TWO), entries=(*ONE.entries, *TWO.entries))]
 
     async def test_of_unknown_revision_leads_to_a_read(self, follower: Follower) -> None:

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import pytest
 from redis import Redis
 
 from progress_sse.core.errors import ConflictError
@@ -10,7 +9,7 @@ from progress_sse.store.redis.backend import RedisBackend
 from progress_sse.store.types import StorageLimits
 from tests.harness.redis import RedisServer
 from tests.harness.serving import eventually
-from tests.store.changes import T0, after, apply, created, key, moved, removed
+from tests.store.changes import T0, after, apply, created, key, moved, refuse, removed
 from tests.store.observed import ids
 from tests.store.redis.conftest import Open
 
@@ -60,8 +59,7 @@ async def test_the_index_has_one_entry_per_session(client: Redis, backend: Redis
     times = [T0.replace("2026", str(year)) for year in range(2026, 2030)]
     record = await apply(backend, created(created_at=times[0]))
     record = await apply(backend, created(epoch="second", created_at=times[1], expected=record.position))
-    with pytest.raises(ConflictError):
-        await backend.commit(created(epoch="third", created_at=times[2]))
+    await refuse(backend, created(epoch="third", created_at=times[2]), ConflictError)
     assert client.zrange(f"{tmp_path}:sessions", 0, -1) == [f"{times[1]} s".encode()]
     await backend.commit(removed(record))
     assert client.zcard(f"{tmp_path}:sessions") == 0

@@ -18,7 +18,7 @@ from progress_sse.streaming import lists
 from progress_sse.streaming.hub import Hub
 from tests.harness.redis import RedisServer
 from tests.harness.serving import eventually
-from tests.store.changes import T0, after, apply, created, moved, removed
+from tests.store.changes import T0, after, apply, created, moved, refuse, removed
 from tests.store.contract.test_filtered_lists import labelled, wanted
 from tests.store.observed import ids
 from tests.store.redis.conftest import Open
@@ -70,8 +70,7 @@ async def test_a_lost_race_leaves_nothing_in_the_way(backend: RedisBackend) -> N
     first = await apply(backend, created())
     losing = labelled(moved(first, 1), LABELS)
     second = await apply(backend, moved(first, 2))
-    with pytest.raises(ConflictError):
-        await backend.commit(losing)
+    await refuse(backend, losing, ConflictError)
     assert await ids(backend, wanted(a="1")) == []
     await apply(backend, labelled(moved(second, 1), LABELS))
     assert await ids(backend, wanted(a="1")) == ["s"]

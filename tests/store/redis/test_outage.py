@@ -17,7 +17,7 @@ from progress_sse.store.redis.backend import RedisBackend
 from progress_sse.store.redis.connection import RedisConnection
 from tests.conftest import RunRedis
 from tests.harness.redis import Kind, RedisServer
-from tests.store.changes import after, apply, created, moved
+from tests.store.changes import after, apply, created, moved, refuse
 from tests.store.observed import state
 from tests.store.redis.conftest import Open
 
@@ -73,8 +73,7 @@ async def test_a_command_that_timed_out_while_connecting_is_never_sent(
     with monkeypatch.context() as patch:
         patch.setattr(RedisConnection, "connect", connect_late)
         patch.setattr(pipeline, "WRITE_TIMEOUT_S", 0.1)
-        with pytest.raises(StoreUnavailableError):
-            await backend.commit(moved(record, 1))
+        await refuse(backend, moved(record, 1), StoreUnavailableError)
     may_connect.set()
     assert await backend.load("s") == record
 

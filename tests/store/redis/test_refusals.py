@@ -9,7 +9,7 @@ from progress_sse.store.redis.backend import RedisBackend
 from tests.conftest import RunRedis
 from tests.harness.redis import RedisServer
 from tests.harness.serving import eventually
-from tests.store.changes import after, apply, created, key, moved, removed
+from tests.store.changes import after, apply, created, key, moved, refuse, removed
 from tests.store.observed import ids
 from tests.store.redis.conftest import Open
 from tests.store.redis.follower import history
@@ -25,8 +25,7 @@ async def test_a_full_server_refuses_changes_but_not_reads_and_removals(run_redi
     with server.client() as client:
         client.config_set("maxmemory", 1)
         for change in (moved(record, 1), created("other"), moved(record, keys=[key("k")])):
-            with pytest.raises(StoreFullError):
-                await backend.commit(change)
+            await refuse(backend, change, StoreFullError)
         assert await backend.load("s") == record
         assert await history(backend) == []
         assert await backend.load("other") is None
@@ -63,8 +62,7 @@ async def test_a_foreign_value_at_a_key_leaves_no_partial_change(
     name = getattr(backend._keyspace.of("s"), part)  # noqa: SLF001 - another program may write there
     kept = client.dump(name)
     client.set(name, "foreign")
-    with pytest.raises(StoreUnavailableError):
-        await backend.commit(moved(record, 2, keys=[key("l")]))
+    await refuse(backend, moved(record, 2, keys=[key("l")]), StoreUnavailableError)
     assert isinstance(kept, bytes)
     client.restore(name, 0, kept, replace=True)
     assert await backend.load("s") == record
@@ -81,8 +79,7 @@ async def test_a_replica_refuses_until_it_is_promoted(run_redis: RunRedis, conne
     with server.client() as client:
         before = {each["id"] for each in client.client_list()}
         client.replicaof("127.0.0.1", str(primary.port))
-        with pytest.raises(StoreUnavailableError):
-            await backend.commit(moved(record, 1))
+        await refuse(backend, moved(record, 1), StoreUnavailableError)
         await eventually(lambda: len(before - {each["id"] for each in client.client_list()}) == 1, DEADLINE_S)
         with pytest.raises(StoreUnavailableError):
             await backend.load("s")
@@ -113,5 +110,4 @@ async def test_evicted_keys_give_a_snapshot_or_no_session(client: Redis, backend
     await apply(backend, created(epoch="second"))
     assert await history(backend, "second") == []
     assert await backend.find_idempotency_key("s", "k") == key("k")
-    with pytest.raises(ConflictError):
-        await backend.commit(moved(record, 1))
+    await refuse(backend, moved(record, 1), ConflictError)

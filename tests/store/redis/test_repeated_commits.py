@@ -12,7 +12,7 @@ from progress_sse.core.session_filter import ALL_SESSIONS
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.redis.backend import RedisBackend
 from tests.harness.redis import RedisServer
-from tests.store.changes import T0, after, apply, created, key, moved, removed
+from tests.store.changes import T0, after, apply, created, key, moved, refuse, removed
 from tests.store.observed import state
 from tests.store.redis.follower import Follower, history
 from tests.store.redis.lost_replies import LostReplies
@@ -85,8 +85,7 @@ async def test_a_repeated_commit_conflicts_when_another_took_its_place(
     record = await apply(backend, created())
     await there.commit(moved(record, 2))
     lost_replies.lose()
-    with pytest.raises(ConflictError):
-        await backend.commit(moved(record, 1))
+    await refuse(backend, moved(record, 1), ConflictError)
 
 
 async def test_a_repeated_commit_is_in_doubt_after_a_replacement(
@@ -95,8 +94,7 @@ async def test_a_repeated_commit_is_in_doubt_after_a_replacement(
     """A session that was replaced meanwhile does not store its token."""
     change = moved(await apply(backend, created()), 1)
     lost_replies.lose(meanwhile=lambda: there.commit(created(epoch="second", expected=Position("first", 1))))
-    with pytest.raises(OutcomeUnknownError):
-        await backend.commit(change)
+    await refuse(backend, change, OutcomeUnknownError)
 
 
 async def test_a_repeated_commit_stays_in_doubt_when_it_is_then_refused(
@@ -111,8 +109,7 @@ async def test_a_repeated_commit_stays_in_doubt_when_it_is_then_refused(
             client.set(name, "foreign")
 
     lost_replies.lose(meanwhile=damage)
-    with pytest.raises(OutcomeUnknownError):
-        await backend.commit(change)
+    await refuse(backend, change, OutcomeUnknownError)
 
 
 @pytest.mark.full
@@ -121,8 +118,7 @@ async def test_a_commit_without_a_reply_fails_in_time(backend: RedisBackend, los
     change = moved(await apply(backend, created()), 1)
     lost_replies.lose(times=1000)
     started = time.monotonic()
-    with pytest.raises(OutcomeUnknownError):
-        await backend.commit(change)
+    await refuse(backend, change, OutcomeUnknownError)
     assert time.monotonic() - started < 6
 
 

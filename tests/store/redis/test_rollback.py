@@ -17,7 +17,7 @@ from progress_sse.store.redis.codec import ReadResult
 from progress_sse.store.types import Notification
 from tests.harness.presence import present
 from tests.harness.redis import KeyDump, RedisServer
-from tests.store.changes import after, apply, created, moved, removed
+from tests.store.changes import after, apply, created, moved, refuse, removed
 from tests.store.observed import state
 from tests.store.redis.conftest import Open
 from tests.store.redis.follower import Follower, history
@@ -31,8 +31,7 @@ async def test_a_report_detects_a_rollback(here: RedisBackend, take_dump: Callab
     follower, dump = await Follower.of(here), take_dump()
     lost = await apply(here, moved(record, 2))
     dump.restore()
-    with pytest.raises(ConflictError):
-        await here.commit(moved(lost, 3))
+    await refuse(here, moved(lost, 3), ConflictError)
     await follower.until(lambda: follower.record not in (record, lost))
     found = await state(here)
     assert follower.notifications[-1] == Notification("s", found)
@@ -58,8 +57,7 @@ async def test_a_rollback_is_detected_after_others_moved_on(
     # If they were committed one by one, a listening process would detect it in between.
     for commit in [steps] if is_followed and steps else [[step] for step in steps]:
         record = await apply(there, moved(record, *commit, message="second"))
-    with pytest.raises(ConflictError):
-        await here.commit(moved(lost, 1))
+    await refuse(here, moved(lost, 1), ConflictError)
     found = await state(here)
     assert (found.session, found.position.offset) == (record.session, record.position.offset)
     assert found.position.epoch != "first"
@@ -128,8 +126,7 @@ async def test_a_log_ahead_of_the_state_detects_a_rollback(
     if is_read_first:
         assert await there.replay("s", Position("first", 0)) is None
     else:
-        with pytest.raises(ConflictError):
-            await there.commit(moved(record, 2, message="second"))
+        await refuse(there, moved(record, 2, message="second"), ConflictError)
     found = await state(there)
     assert (found.session, found.position.offset) == (record.session, 1)
     assert found.position.epoch != "first"

@@ -17,7 +17,7 @@ from progress_sse.core.errors import StoreFullError, StoreUnavailableError
 from progress_sse.core.model import Position
 from progress_sse.store.sqlite import backend as sqlite_backend
 from tests.harness.serving import eventually
-from tests.store.changes import after, apply, created, key, moved, removed
+from tests.store.changes import after, apply, created, key, moved, refuse, removed
 from tests.store.observed import ids
 from tests.store.sqlite.faults import Faults
 from tests.store.sqlite.files import SOON_S, execute, files, has_new_epoch, leave_a_log, make_store, opened, sqlite_rows
@@ -123,8 +123,7 @@ class TestRestart:
             await backend.commit(created("a"))
             await backend.commit(created("b"))
         async with opened(path, max_sessions=2) as backend:
-            with pytest.raises(StoreFullError):
-                await backend.commit(created("c"))
+            await refuse(backend, created("c"), StoreFullError)
             await backend.commit(removed(after(created("a"))))
             await backend.commit(created("c"))
 

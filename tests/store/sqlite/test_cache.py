@@ -12,7 +12,7 @@ from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.store.listeners import changes_of
 from progress_sse.store.record_cache import RecordCache
 from progress_sse.store.sqlite import backend as sqlite_backend
-from tests.store.changes import after, apply, created, key, moved, removed
+from tests.store.changes import after, apply, created, key, moved, refuse, removed
 from tests.store.sqlite.faults import Faults
 from tests.store.sqlite.files import make_store, opened
 
@@ -51,8 +51,7 @@ class TestCache:
                 shell.execute("PRAGMA foreign_keys = ON")
                 shell.execute("DELETE FROM sessions")
                 shell.commit()
-            with pytest.raises(StoreUnavailableError):
-                await backend.commit(moved(record, keys=[key("k")]))
+            await refuse(backend, moved(record, keys=[key("k")]), StoreUnavailableError)
             assert await backend.load("s") is None
             await apply(backend, created())
 

@@ -23,7 +23,7 @@ from progress_sse.store.log_lines import StoredLines
 from progress_sse.store.sqlite import backend as sqlite_backend
 from progress_sse.store.types import Notification
 from tests.harness.serving import eventually
-from tests.store.changes import after, apply, created, key, moved
+from tests.store.changes import after, apply, created, key, moved, refuse
 from tests.store.contract.test_log_lines import line_key, written
 from tests.store.observed import notified
 from tests.store.sqlite.faults import Faults
@@ -65,16 +65,14 @@ class TestFailure:
             assert await backend.load("s") == after(change)
             assert notifications[-1] == Notification("s", after(change), entries=change.entries)
             await backend.commit(created("t"))
-            with pytest.raises(StoreFullError):
-                await backend.commit(created("u"))
+            await refuse(backend, created("u"), StoreFullError)
 
     async def test_a_failed_creation_does_not_count(self, path: Path, faults: Faults) -> None:
         """Sessions whose creation failed do not count towards the limit."""
         async with opened(path, max_sessions=1) as backend:
             for _ in range(2):
                 faults.fail("COMMIT", sqlite3.SQLITE_FULL)
-                with pytest.raises(StoreFullError):
-                    await backend.commit(created())
+                await refuse(backend, created(), StoreFullError)
             await backend.commit(created())
 
     async def test_failures_are_logged_when_they_begin_and_end(
@@ -112,16 +110,13 @@ class TestFailure:
             applied = moved(record, 1)
             for change in (applied, created("new")):
                 faults.fail("COMMIT", sqlite3.SQLITE_IOERR_FSYNC, after=True)
-                with pytest.raises(OutcomeUnknownError):
-                    await backend.commit(change)
+                await refuse(backend, change, OutcomeUnknownError)
             assert await backend.load("s") == after(applied)
-            with pytest.raises(StoreFullError):
-                await backend.commit(created("one too many"))
+            await refuse(backend, created("one too many"), StoreFullError)
             assert Notification("s", after(applied)) in notifications
             assert Notification("new", after(created("new"))) in notifications
             count = len(notifications)
-            with pytest.raises(ConflictError):
-                await backend.commit(applied)
+            await refuse(backend, applied, ConflictError)
             await backend.commit(moved(after(applied), 2))
             assert len(notifications) == count + 1
 
@@ -135,8 +130,7 @@ class TestFailure:
             notifications = await notified(backend)
             applied = moved(record, 1)
             faults.fail("COMMIT", sqlite3.SQLITE_IOERR_FSYNC, after=True)
-            with pytest.raises(OutcomeUnknownError):
-                await backend.commit(applied)
+            await refuse(backend, applied, OutcomeUnknownError)
             faults.fail("BEGIN IMMEDIATE", sqlite3.SQLITE_IOERR_SHMLOCK)
             await eventually(lambda: notifications == [Notification("s", after(applied))], SOON_S)
 
@@ -152,8 +146,7 @@ class TestFailure:
             await backend.subscribe(lines_of("s"), notified.append)
             change = written("a", expected=record.position, key=line_key("k"))
             faults.fail("COMMIT", sqlite3.SQLITE_IOERR_FSYNC, after=is_applied)
-            with pytest.raises(OutcomeUnknownError):
-                await backend.commit(change)
+            await refuse(backend, change, OutcomeUnknownError)
             await eventually(lambda: notified == [None], SOON_S)
             with pytest.raises(ConflictError) if is_applied else nullcontext():
                 await backend.commit(change)
@@ -170,16 +163,14 @@ class TestFailure:
         async with opened(path) as backend:
             record = await apply(backend, created())
             faults.fail("COMMIT", sqlite3.SQLITE_IOERR_FSYNC, after=True)
-            with pytest.raises(OutcomeUnknownError):
-                await backend.commit(moved(record, 1))
+            await refuse(backend, moved(record, 1), OutcomeUnknownError)
             with closing(sqlite3.connect(path)) as other, other:
                 other.execute("UPDATE steps SET data = x'00'")
             await backend.commit(created("t"))
             with pytest.raises(StoreUnavailableError):
                 await backend.load("s")
             faults.fail("COMMIT", sqlite3.SQLITE_IOERR_FSYNC, after=True)
-            with pytest.raises(OutcomeUnknownError):
-                await backend.commit(created("u"))
+            await refuse(backend, created("u"), OutcomeUnknownError)
             faults.fail("SELECT life, epoch", sqlite3.SQLITE_CORRUPT)
             await backend.commit(created("v"))
 
@@ -193,8 +184,7 @@ class TestFailure:
             (pages,) = writer.execute("PRAGMA page_count").fetchone()
             writer.execute(f"PRAGMA max_page_count = {pages + 2}")
             change = moved(record, 1, message="x" * 100_000)
-            with pytest.raises(StoreFullError):
-                await backend.commit(change)
+            await refuse(backend, change, StoreFullError)
             assert await backend.load("s") == record
             await backend.commit(moved(record, 2))
             writer.execute("PRAGMA max_page_count = 1000000")

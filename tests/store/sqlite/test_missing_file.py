@@ -10,7 +10,7 @@ import pytest
 
 from progress_sse.core.errors import OutcomeUnknownError, StoreUnavailableError
 from progress_sse.store.types import Notification
-from tests.store.changes import after, apply, created, moved
+from tests.store.changes import after, apply, created, moved, refuse
 from tests.store.observed import notified
 from tests.store.sqlite.faults import Faults
 from tests.store.sqlite.files import opened, rows_of_the_file_alone, sqlite_rows
@@ -28,8 +28,7 @@ class TestMissingFile:
             if other is not None:
                 path.write_bytes(other)
             for _ in range(2):
-                with pytest.raises(StoreUnavailableError):
-                    await backend.commit(moved(record, 1))
+                await refuse(backend, moved(record, 1), StoreUnavailableError)
                 with pytest.raises(StoreUnavailableError):
                     await backend.ping()
             assert (path.read_bytes() if path.exists() else None) == other
@@ -44,8 +43,7 @@ class TestMissingFile:
             record = await apply(backend, created())
             log.rename(away)
             for _ in range(2):
-                with pytest.raises(StoreUnavailableError):
-                    await backend.commit(moved(record, 1))
+                await refuse(backend, moved(record, 1), StoreUnavailableError)
                 with pytest.raises(StoreUnavailableError):
                     await backend.ping()
                 with pytest.raises(StoreUnavailableError):
@@ -79,8 +77,7 @@ class TestMissingFile:
             notifications = await notified(backend)
             change = moved(record, 1)
             faults.call_at("COMMIT", lambda: file.rename(away))
-            with pytest.raises(OutcomeUnknownError):
-                await backend.commit(change)
+            await refuse(backend, change, OutcomeUnknownError)
             assert notifications == []
             away.rename(file)
             await backend.ping()

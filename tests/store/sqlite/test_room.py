@@ -13,7 +13,7 @@ from progress_sse.core.errors import StoreFullError, StoreRefusedError
 from progress_sse.store.sqlite import room as sqlite_room
 from progress_sse.store.sqlite.backend import SqliteBackend
 from progress_sse.store.types import StorageLimits
-from tests.store.changes import after, apply, created, moved, removed
+from tests.store.changes import after, apply, created, moved, refuse, removed
 from tests.store.sqlite.faults import Faults
 from tests.store.sqlite.files import make_store, opened
 
@@ -37,8 +37,7 @@ class TestRoom:
             record = await apply(backend, created(), moved(after(created()), 1, message="x" * 50_000))
             disk["free"] = 40_000
             for change in (moved(record, 2), created("t")):
-                with pytest.raises(StoreFullError):
-                    await backend.commit(change)
+                await refuse(backend, change, StoreFullError)
             with pytest.raises(StoreFullError):
                 await backend.ping()
             assert "the disk is nearly full" in caplog.text
@@ -50,8 +49,7 @@ class TestRoom:
             disk["free"] = 200_000
             record = await apply(backend, created())
             change = moved(record, 1, message="x" * 500_000)
-            with pytest.raises(StoreFullError):
-                await backend.commit(change)
+            await refuse(backend, change, StoreFullError)
             disk["free"] = sqlite_room.PLENTY_BYTES
             await backend.commit(change)
 
@@ -104,8 +102,7 @@ class TestRoom:
             assert log.stat().st_size < before
             disk["free"] = sqlite_room.PLENTY_BYTES
             faults.fail("COMMIT", sqlite3.SQLITE_FULL)
-            with pytest.raises(StoreFullError):
-                await backend.commit(created("t"))
+            await refuse(backend, created("t"), StoreFullError)
             assert log.stat().st_size == 0
 
     async def test_each_change_needs_only_its_own_space(self, path: Path, disk: dict[str, int]) -> None:
