@@ -308,15 +308,14 @@ def list(prefix: str, labels: Sequence[str], statuses: Sequence[str], *, is_json
     type=click.FloatRange(1, 3600),
     metavar="SECONDS",
     default=35,
-    help="How long to listen to a stream of another server. [default: 35]",
+    help="How long to listen to the stream. [default: 35]",
 )
 def doctor(url: str | None, token: str | None, session_id: str | None, origin: str | None, listen_s: float) -> None:
     """Examine the way from here to the server or event stream at URL [env: PROGRESS_SSE_URL], as browsers use it.
 
-    On a progress server it creates a session of its own, reports on it, follows it, comes back after a cut, and removes
-    it. That needs a token that may publish, where the server has tokens. A session that is given by --session, or by
-    the URL of its page, is only read. To any other event stream it listens, for --listen seconds or until two comments
-    have come, and comes back once.
+    It listens to any event stream, for --listen seconds or until two comments have come, and comes back once. On a
+    progress server it also creates a session of its own, reports on it, and removes it. That needs a token that may
+    publish, where the server has tokens. A session that is given by --session, or by the URL of its page, is only read.
 
     Each check has a line: ok, warning, fault or skipped, what that means, and what to change, with the setting of the
     proxy in front. The whole takes a little longer than two heartbeats of the server (half a minute by default), and

@@ -8,19 +8,14 @@ proxy mends a fault.
 import asyncio
 import re
 import secrets
-import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Final, TypeAlias
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
-from progress_sse._internal.http_library import httpx
 from progress_sse.cli.doctor import checks, own_checks
-from progress_sse.cli.doctor.checks import LONGEST_WAIT_S
-from progress_sse.cli.doctor.examination import LIMIT_S, REQUEST_S, Examination, look_at
+from progress_sse.cli.doctor.examination import Examination, look_at
 from progress_sse.cli.doctor.findings import Finding, resolved
 from progress_sse.cli.doctor.observations import Observations, origin_of
-from progress_sse.cli.responses import client_of
 from progress_sse.client.config import Address, address_of, session_of
 from progress_sse.core.errors import ConfigurationError
 
@@ -30,31 +25,30 @@ _OWN_PATH: Final = re.compile(r"/(?:(?:s|api/progress)/([^/]+)(?:/events)?|api(?
 Check: TypeAlias = Callable[[Observations], Finding]
 
 CONNECTION: Final[dict[str, Check]] = {
-    "address": checks.check_address, "TLS": checks.check_tls, "HTTP version": checks.check_http_version,
-    "server": checks.check_server,
+    "TLS": checks.check_tls, "HTTP version": checks.check_http_version, "server": checks.check_server,
 }  # fmt: skip
-"""The checks of any URL; the others need a stream, or a progress server."""
-
+ANSWER: Final[dict[str, Check]] = {
+    "content type": checks.check_content_type, "incremental": checks.check_incremental,
+    "buffering": checks.check_buffering,
+}  # fmt: skip
 STREAM: Final[dict[str, Check]] = {
-    "content type": checks.check_content_type, "first byte": checks.check_first_byte,
-    "buffering": checks.check_buffering, "compression": checks.check_compression, "chunking": checks.check_chunking,
-    "incremental": checks.check_incremental, "heartbeats": checks.check_heartbeats, "resume": checks.check_resume,
+    "first byte": checks.check_first_byte, "compression": checks.check_compression,
+    "chunking": checks.check_chunking, "heartbeats": checks.check_heartbeats, "resume": checks.check_resume,
     "caching": checks.check_caching, "CORS": checks.check_cors,
 }  # fmt: skip
-
 PROGRESS_SERVER: Final[dict[str, Check]] = {
-    "heartbeats": own_checks.check_heartbeats, "resume": own_checks.check_resume, "session": own_checks.check_session,
-    "snapshot": own_checks.check_snapshot, "query": own_checks.check_query, "end": own_checks.check_end,
-    "polling": own_checks.check_polling, "clock": own_checks.check_clock, "tickets": own_checks.check_tickets,
-    "cookie": own_checks.check_cookie,
+    "session": own_checks.check_session, "end": own_checks.check_end, "polling": own_checks.check_polling,
+    "tokens": own_checks.check_tokens,
 }  # fmt: skip
-"""The first two take the place of those of any stream."""
+"""The checks of any URL, of the answer of any stream, of a stream that is one, and of a progress server."""
 
 
 def findings_of(seen: Observations) -> dict[str, Finding]:
-    """Return the finding of each check, in the order of the report."""
-    is_own = seen.polled is not None
-    made = CONNECTION | (STREAM if seen.is_foreign or is_own else {}) | (PROGRESS_SERVER if is_own else {})
+    """Return the finding of each check that applies to what answers, in the order of the report."""
+    made = {"address": checks.check_address} | (CONNECTION if seen.has_connection else {})
+    made |= ANSWER if seen.is_foreign or seen.polled is not None else {}
+    made |= STREAM if seen.stream.is_event_stream else {}
+    made |= PROGRESS_SERVER if seen.polled is not None else {}
     return {name: resolved(check(seen), seen.headers) for name, check in made.items()}
 
 
@@ -65,42 +59,20 @@ def examined(
     server = address_of(url.partition("?")[0] if url else None, token)
     if server is None:
         raise ConfigurationError("Name the server by URL, or by PROGRESS_SSE_URL.")
+    if origin and not re.fullmatch(r"https?://[\w.:\[\]-]+/?", origin, re.ASCII | re.IGNORECASE):
+        raise ConfigurationError("An origin must be like https://app.example, without a path.")
     stream_url, path = url or server.url, _OWN_PATH.search(server.url)
     if path is not None:
         session_id = session_id or (unquote(path[1]) if path[1] else None)
         server = Address(server.url[: path.start()], server.token)
-    given, own_id = session_of(session_id) if session_id else None, f"doctor-{secrets.token_hex(4)}"
-    seen = Observations(server.url, given or own_id, _checked_origin(origin), bool(server.token))
-    seen.network = look_at(server.url)
+    given = session_of(session_id) if session_id else None
+    own_id, origin = f"doctor-{secrets.token_hex(4)}", origin_of(origin) if origin else None
+    seen = Observations(server.url, given or own_id, given is not None, origin)
 
     async def examine() -> None:
-        # The token of the environment is for progress servers alone.
-        addresses = (server, Address(server.url, None), Address(server.url, token))
-        clients = client, anonymous, listener = [client_of(each) for each in addresses]
-        for each in clients:
-            each.headers["Accept-Encoding"] = "gzip"  # Of those of browsers, what this client can always decode.
-            each.timeout = httpx.Timeout(REQUEST_S)
-        seen.wall_offset_s = time.time() - asyncio.get_running_loop().time()
-        async with client, anonymous, listener:
-            examination = Examination(client, anonymous, seen)
-            try:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(LIMIT_S + max(0, listen_s - LONGEST_WAIT_S)):
-                        if not await examination.listen(listener, stream_url, listen_s):
-                            await examination.follow(is_own=given is None)
-            finally:
-                await examination.clean_up()
+        seen.network = await look_at(server.url)
+        if seen.has_connection:  # The token of the environment is for progress servers alone.
+            await Examination(seen, stream_url, token, server.token).examine(listen_s)
 
-    if seen.has_connection:
-        asyncio.run(examine())
+    asyncio.run(examine())
     return findings_of(seen)
-
-
-def _checked_origin(origin: str | None) -> str | None:
-    if not origin:
-        return None
-    parts = urlsplit(origin)
-    bare = f"{parts.scheme}://{parts.netloc}".lower()
-    if parts.scheme not in ("http", "https") or origin.lower().removesuffix("/") != bare or not bare.isascii():
-        raise ConfigurationError("An origin must be like https://app.example, without a path.")
-    return origin_of(bare)

@@ -1,353 +1,232 @@
 """The requests of an examination, in order: each fills a part of the observations.
 
-A stream of another server is listened to, and opened again as a client does after a cut. On a progress server the
-doctor reports on a session of its own while a stream of it is open, waits for heartbeats, and completes it: the end
-brings out what a proxy has held back. It then comes back, too. A given session is only read.
+The doctor listens to the URL, and comes back to its stream as a client does after a cut. On a progress server it
+reports on a session of its own meanwhile, and completes it: the end brings out what a proxy has held back. A given
+session is only read.
 """
 
 import asyncio
-import queue
 import re
 import socket
 import ssl
-import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping
+from contextlib import closing, suppress
 from typing import Any, Final
-from urllib.parse import SplitResult, quote, urlsplit
+from urllib.parse import quote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from progress_sse._internal.http_library import httpx
-from progress_sse.cli.doctor.checks import HELD_S, LONGEST_WAIT_S, POLL_HEADERS, refusal_of
-from progress_sse.cli.doctor.observations import (
-    Arrival,
-    Exchange,
-    Headers,
-    Network,
-    Observations,
-    Piece,
-    Stream,
-    media_type_of,
-    value_in,
-    values_of,
-)
-from progress_sse.cli.responses import words_of
+from progress_sse.cli.doctor.checks import POLL_HEADERS, refusal_of
+from progress_sse.cli.doctor.observations import HELD_S, Answer, Arrival, Network, Observations, Piece
+from progress_sse.cli.responses import client_of, words_of
+from progress_sse.client.config import Address
 from progress_sse.client.http import Content
 from progress_sse.wire.sse import StreamDecoder
 
-LIMIT_S: Final = 90.0  # Of all requests together; what is not done by then is left out.
-REMOVAL_S: Final = 5.0  # More, for the removal of the doctor's session.
+LIMIT_S: Final = 50.0  # Of all requests but the last, beside the time for listening; the rest is left out.
 NETWORK_S: Final = 10.0  # Of the way to the address, as a whole.
-STEP_S: Final = 4.0  # Of one step of a connection.
 REQUEST_S: Final = 10.0  # Of a request and its answer, and of a connection for a stream.
-FIRST_EVENT_S: Final = 5.0  # Within which the first event of a stream comes, unless it is held back.
-SNAPSHOT_S: Final = 1.0  # After the first heartbeat, within which a snapshot would come, if there were one.
-END_S: Final = 5.0  # Within which a completed stream ends.
-DAY_S: Final = 86_400
+EVENT_S: Final = 5.0  # Within which the first event of a stream comes, and its end, unless they are held back.
+MAX_WAIT_S: Final = 3600  # For any stream.
 
-MAX_STREAM_BYTES: Final = 64 * 2**20
-"""Bytes that the doctor reads of one stream; any server at the URL might send without end."""
+MAX_BYTES: Final = 64 * 2**20
+"""Bytes that the doctor reads of one answer; any server at the URL might send without end."""
 
-STEPS: Final = {"steps": [{"name": "Report"}, {"name": "Complete"}]}
+STEPS: Final = {"steps": [{"name": "Examine"}]}
+REPORTS: Final = ({"action": "start", "step": 1}, {"action": "progress", "step": 1, "current": 1, "total": 2})
+COMPLETION: Final = {"action": "complete", "step": 1}
 
-REPORTS: Final[tuple[dict[str, Any], ...]] = (
-    {"action": "start", "step": 1},
-    {"action": "progress", "step": 1, "current": 1, "total": 2},
-    {"action": "complete", "step": 1},
-    {"action": "start", "step": 2},
-)
-"""Four updates that leave the session running."""
-
-COMPLETION: Final[dict[str, Any]] = {"action": "complete", "step": 2}
-
+_EVENTS: Final = {"Accept": "text/event-stream"}
 _COMMENT: Final = re.compile(rb"[\r\n]:")
-_EVENT_ID: Final = re.compile(r"[!-~]{1,1000}")
-"""An id that can be sent back in a header."""
 
 
-def look_at(url: str) -> Network:
-    """Return what the way to the URL's address looks like, within `NETWORK_S`."""
-    parts = urlsplit(url)
-    proxy = environment_proxy(parts)
-    if proxy:
-        return Network(environment_proxy=proxy)
-    seen: queue.SimpleQueue[Network] = queue.SimpleQueue()
-    # The look-up of a name cannot be interrupted, and an ordinary thread would delay the end of the process.
-    threading.Thread(target=lambda: seen.put(_look_at(parts)), daemon=True).start()
-    try:
-        return seen.get(timeout=NETWORK_S)
-    except queue.Empty:
-        return Network(error="the look-up of the name, or the connection, takes too long")
-
-
-def environment_proxy(parts: SplitResult) -> str:
+def environment_proxy(url: str) -> str:
     """Return the host of the HTTP proxy that the environment names for a URL; empty if it names none."""
-    proxies = getproxies()
-    proxy = proxies.get(parts.scheme) or proxies.get("all") or ""
-    if not proxy or proxy_bypass(parts.hostname or ""):
-        return ""
-    return urlsplit(proxy if "//" in proxy else f"//{proxy}").hostname or "a proxy"  # Without its password.
+    parts, proxies = urlsplit(url), getproxies()
+    proxy = "" if proxy_bypass(parts.hostname or "") else proxies.get(parts.scheme) or proxies.get("all") or ""
+    return urlsplit(proxy if "//" in proxy else f"//{proxy}").hostname or ""  # Without its password.
 
 
-def _look_at(parts: SplitResult) -> Network:
-    """Return it, with the outcome of a handshake that offers the protocols of browsers, with the client's trust."""
+async def look_at(url: str) -> Network:
+    """Return what the way to the URL's address looks like, within `NETWORK_S`, with the client's trust in TLS."""
+    parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-    seen = Network()
+    seen, began = Network(environment_proxy(url)), time.monotonic()
+    if seen.environment_proxy:
+        return seen
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        seen, began = Network(addresses=tuple(dict.fromkeys(str(each[4][0]) for each in found))), time.monotonic()
-        with socket.create_connection((host, port), STEP_S) as connection:
-            seen = seen._replace(connect_s=time.monotonic() - began)
-            if parts.scheme == "http":
-                return seen
-            context = httpx.create_ssl_context()
-            context.set_alpn_protocols(["h2", "http/1.1"])
-            with context.wrap_socket(connection, server_hostname=host) as tls:
-                days, alpn = days_left(tls.getpeercert() or {}), tls.selected_alpn_protocol() or ""
-                return seen._replace(tls_version=tls.version() or "", alpn=alpn, certificate_days=days)
-    except ssl.SSLCertVerificationError as error:
-        return seen._replace(error=error.verify_message)
+        async with asyncio.timeout(NETWORK_S):
+            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            seen = Network(addresses=tuple(dict.fromkeys(str(each[4][0]) for each in found)))
+            _, writer = await asyncio.open_connection(host, port)
+            with closing(writer):
+                seen = seen._replace(connect_s=time.monotonic() - began)
+                return await _secured(seen, writer, host) if parts.scheme == "https" else seen
     except (OSError, ValueError) as error:
-        return seen._replace(error=getattr(error, "strerror", None) or words_of(error))
+        return seen._replace(error=words_of(error))
 
 
-def days_left(certificate: Mapping[str, object]) -> float | None:
-    """Return the days until a certificate expires; unknown where the system itself verified it, as on macOS."""
-    if "notAfter" not in certificate:
-        return None
-    return (ssl.cert_time_to_seconds(str(certificate["notAfter"])) - time.time()) / DAY_S
+async def _secured(seen: Network, writer: asyncio.StreamWriter, host: str) -> Network:
+    """Return it with the outcome of a handshake that offers the protocols of browsers."""
+    context = httpx.create_ssl_context()
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    await writer.start_tls(context, server_hostname=host)
+    tls = writer.get_extra_info("ssl_object")
+    end = (tls.getpeercert() or {}).get("notAfter")  # Unknown where the system itself verified it, as on macOS.
+    days, alpn = (ssl.cert_time_to_seconds(end) - time.time()) / 86_400 if end else None, tls.selected_alpn_protocol()
+    return seen._replace(tls_version=tls.version(), alpn=alpn or "", certificate_days=days)
 
 
-async def exchange(
-    client: httpx.AsyncClient, method: str, path: str, headers: Mapping[str, str] | None = None, json: Any = None
-) -> Exchange:
-    """Send a request, and return the answer; errors become part of it."""
-    now = asyncio.get_running_loop().time
-    status, content, error, began = 0, Content(), "", now()
-    answered: Headers = ()
-    try:
-        async with asyncio.timeout(REQUEST_S), client.stream(method, path, headers=headers, json=json) as response:
-            status, answered = response.status_code, _headers_of(response)
-            if media_type_of(answered) != "text/event-stream":  # Which would not end.
-                async for chunk in response.aiter_bytes():
-                    content.add(chunk)
-    except TimeoutError:
-        error = f"not within {REQUEST_S:g} s"
-    except (httpx.HTTPError, httpx.InvalidURL, OSError) as failure:
-        error = words_of(failure)
-    return Exchange(status, answered, bytes(content), error, began, now())
+class Reader:
+    """Reads the answer to a request for as long as its block lasts; `seen` is what has come so far."""
 
-
-class StreamReader:
-    """Reads one stream for as long as its block lasts; `seen` is what has come so far."""
-
-    def __init__(
-        self, client: httpx.AsyncClient, url: str, headers: Mapping[str, str], params: Mapping[str, str] | None = None
-    ) -> None:
-        timeout = httpx.Timeout(None, connect=REQUEST_S)
-        self._client = client
-        self._request = client.build_request("GET", url, params=params, headers=headers, timeout=timeout)
-        self._decoder = StreamDecoder()
-        self._now = asyncio.get_running_loop().time
+    def __init__(self, client: httpx.AsyncClient, method: str, url: str, **options: Any) -> None:
+        self._request = client.stream(method, url, timeout=httpx.Timeout(None, connect=REQUEST_S), **options)
         self._changed = asyncio.Event()
-        self.seen = Stream(began=self._now())
+        self.seen = Answer()
 
-    async def __aenter__(self) -> "StreamReader":
-        self.seen.began = self._now()
+    async def __aenter__(self) -> "Reader":
+        self.seen.began = time.monotonic()
         self._task = asyncio.create_task(self._run())
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        self.seen.closed_at = self._now()
+        self.seen.over_at = self.seen.over_at or time.monotonic()
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
 
-    async def wait_until(self, condition: Callable[[Stream], bool], within_s: float) -> None:
-        """Wait until it holds or the stream has ended, for so many seconds at most."""
+    async def wait_until(self, condition: Callable[[Answer], bool], within_s: float) -> None:
+        """Wait until it holds or the answer has ended, for so many seconds at most."""
         with suppress(TimeoutError):
             async with asyncio.timeout(max(0, within_s)):
-                while not condition(self.seen) and self.seen.ended_at is None:
+                while not condition(self.seen) and not self.seen.has_ended:
                     self._changed.clear()
                     await self._changed.wait()
 
     async def _run(self) -> None:
         try:
-            response = await self._client.send(self._request, stream=True)
-            try:
+            async with self._request as response:
                 await self._read(response)
-            finally:
-                await response.aclose()
-        except (httpx.HTTPError, ValueError, OSError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError) as error:
             self.seen.error = words_of(error)
-        self.seen.ended_at = self._now()
+        self.seen.over_at, self.seen.has_ended = time.monotonic(), True
         self._changed.set()
 
     async def _read(self, response: httpx.Response) -> None:
-        seen = self.seen
-        seen.status, seen.headers, seen.head_at = response.status_code, _headers_of(response), self._now()
+        seen, content, decoder, last = self.seen, Content(MAX_BYTES, MAX_WAIT_S), StreamDecoder(), b"\n"
+        seen.status, seen.headers, seen.head_at = response.status_code, response.headers, time.monotonic()
         self._changed.set()
-        if not seen.is_event_stream:
-            return
-        unread_bytes, last = MAX_STREAM_BYTES, b"\n"
         async for chunk in response.aiter_bytes():
-            if not chunk:  # Of compressed bytes that complete no others.
-                continue
-            comments, last = len(_COMMENT.findall(last + chunk)), chunk[-1:]
-            seen.pieces.append(Piece(self._now(), len(chunk), comments, last not in b"\r\n"))
-            seen.arrivals += [Arrival(seen.pieces[-1].at, event) for event in self._decoder.feed(chunk)]
-            seen.retry_ms = self._decoder.retry_ms
-            self._changed.set()
-            unread_bytes -= len(chunk)
-            if unread_bytes < 0:
-                raise ValueError("the stream has too many bytes")
+            content.add(chunk)
+            if not seen.is_event_stream:
+                seen.body = bytes(content)
+            elif chunk:  # Compressed bytes may complete no others.
+                comments, last = len(_COMMENT.findall(last + chunk)), chunk[-1:]
+                seen.pieces.append(Piece(time.monotonic(), len(chunk), comments, last not in b"\r\n"))
+                seen.arrivals += [Arrival(seen.pieces[-1].at, event) for event in decoder.feed(chunk)]
+                seen.retry_ms = decoder.retry_ms
+                self._changed.set()
 
 
-def _headers_of(response: httpx.Response) -> Headers:
-    return tuple((name.lower(), value) for name, value in response.headers.multi_items())
+async def exchange(client: httpx.AsyncClient, method: str, path: str, **options: Any) -> Answer:
+    """Send a request, and return the whole answer, or the head of a stream; errors become part of it."""
+    async with Reader(client, method, path, **options) as reader:
+        await reader.wait_until(lambda answer: answer.is_event_stream, REQUEST_S)
+    if not reader.seen.has_ended and not reader.seen.is_event_stream:
+        reader.seen.error = f"not within {REQUEST_S:g} s"
+    return reader.seen
 
 
 class Examination:
     """The requests; see the module."""
 
-    def __init__(self, client: httpx.AsyncClient, anonymous: httpx.AsyncClient, seen: Observations) -> None:
-        """Take clients with the token and without, whose `base_url` is the server."""
-        self._client = client
-        self._anonymous = anonymous
-        self._seen = seen
+    def __init__(self, seen: Observations, url: str, token: str | None, own_token: str | None) -> None:
+        """Take the tokens for any stream at the URL, and for a server of this project."""
+        clients = [client_of(Address(seen.url, each)) for each in (token, own_token, None)]
+        for each in clients:
+            each.headers["Accept-Encoding"] = "gzip"  # Of those of browsers, what this client can always decode.
+            each.headers.update({"Origin": seen.origin} if seen.origin else {})
+        self._any, self._own, self._anonymous = clients
+        self._seen, self._url = seen, url
         self._path = f"/api/progress/{quote(seen.session_id, safe='')}"
-        self._origin = {"Origin": seen.origin} if seen.origin else {}
 
-    # A stream of any server.
+    async def examine(self, listen_s: float) -> None:
+        """Fill the observations."""
+        async with self._any, self._own, self._anonymous:
+            try:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LIMIT_S + listen_s):
+                        await self._listen(listen_s)
+                        if self._seen.polled is not None:
+                            await self._follow(listen_s)
+            finally:
+                if self._seen.creation.status == 201:
+                    self._seen.deletion = await exchange(self._own, "DELETE", self._path)
 
-    async def listen(self, client: httpx.AsyncClient, url: str, listen_s: float) -> bool:
-        """Listen to the URL, and return whether it is a stream of another server than this project's."""
-        seen, accepted = self._seen, {"Accept": "text/event-stream", "Cache-Control": "no-cache", **self._origin}
-        async with StreamReader(client, url, accepted) as reader:
+    async def _listen(self, listen_s: float) -> None:
+        """Listen to the URL, unless a progress server is there, or something else that is no stream."""
+        seen, client = self._seen, self._any
+        async with Reader(client, "GET", self._url, headers=_EVENTS) as reader:
             stream = reader.seen
             await reader.wait_until(lambda stream: bool(stream.status), REQUEST_S)
-            asker = self._client if stream.status and not stream.is_event_stream else client
-            seen.poll = await exchange(asker, "GET", self._path, self._origin)
-            is_silent = not stream.status and not stream.error and bool(seen.poll.status)
-            if seen.polled is not None or not (stream.is_event_stream or is_silent or refusal_of(stream.headers)):
-                return False
-            seen.is_foreign, seen.url, seen.stream = True, url, stream
-            await reader.wait_until(lambda _: False, min(listen_s, FIRST_EVENT_S))
-            await reader.wait_until(lambda stream: stream.comments > 1, listen_s - FIRST_EVENT_S)
-        first = _fit([each for each in stream.arrivals if each.event.event_id])
-        if first:
-            async with StreamReader(client, url, accepted | {"Last-Event-ID": first}) as reader:
-                seen.resumed = reader.seen
-                await reader.wait_until(lambda stream: bool(stream.arrivals), FIRST_EVENT_S)
-        return True
-
-    # A progress server.
-
-    async def follow(self, *, is_own: bool) -> None:
-        """Make the requests on one session, up to the first that leaves nothing for the others."""
-        seen = self._seen
-        if seen.polled is None:
-            return
-        if is_own:
-            seen.creation = await exchange(self._client, "PUT", self._path, json=STEPS)
-            seen.is_moving = seen.creation.status == 201
-        await self._follow()
-        await self._come_back()
-
-    async def clean_up(self) -> None:
-        """Remove the doctor's own session."""
-        if not self._seen.has_created:
-            return
-        with suppress(TimeoutError):
-            async with asyncio.timeout(REMOVAL_S):
-                self._seen.deletion = await exchange(self._client, "DELETE", self._path)
-
-    async def _follow(self) -> None:
-        async with self._reader(self._client) as reader:
-            self._seen.stream = reader.seen
-            await reader.wait_until(lambda stream: bool(stream.of("snapshot")), FIRST_EVENT_S)
-            if self._seen.is_moving:
-                await self._report(reader, *REPORTS)
-            await self._ask_more()
-            await self._await_heartbeats(reader)
-            if self._seen.is_moving:
-                await self._report(reader, COMPLETION)
-                await reader.wait_until(lambda _: False, END_S)
-
-    def _reader(
-        self, client: httpx.AsyncClient, headers: Mapping[str, str] | None = None, **params: str
-    ) -> StreamReader:
-        accepted = {"Accept": "text/event-stream", **self._origin, **(headers or {})}
-        return StreamReader(client, f"{self._path}/events", accepted, {"heartbeat": "event", **params})
-
-    async def _report(self, reader: StreamReader, *bodies: Mapping[str, Any]) -> None:
-        """Report, as long as reports are accepted. Wait for each update, unless an earlier one is held back."""
-        seen = self._seen
-        for body in bodies:
-            is_prompt = len(reader.seen.of("step")) >= len(seen.reports)
-            answer = await exchange(self._client, "POST", f"{self._path}/update", json=body)
-            if answer.status != 200:
-                seen.refused_report, seen.is_moving = answer, False
+            is_stream = not (stream.status or stream.error) or stream.is_event_stream
+            seen.poll = await exchange(client if is_stream else self._own, "GET", self._path)
+            is_foreign = seen.polled is None and bool(stream.status or seen.poll.status)
+            if not is_foreign or not (is_stream or refusal_of(stream)):
                 return
-            seen.reports.append(answer.ended)
-            if is_prompt:
-                await reader.wait_until(lambda stream: len(stream.of("step")) >= len(seen.reports), HELD_S)
+            seen.is_foreign, seen.url, seen.stream = True, self._url, stream
+            await reader.wait_until(lambda _: False, min(listen_s, EVENT_S))
+            await reader.wait_until(lambda stream: stream.comments > 1, listen_s - EVENT_S)
+        seen.resumed = await self._come_back(client, self._url, *stream.ids[:1])
 
-    async def _await_heartbeats(self, reader: StreamReader) -> None:
-        """Wait for two heartbeats after the first; not where events are held back, or heartbeats are rare."""
-        interval_s, is_prompt = reader.seen.interval_s, len(reader.seen.of("step")) >= len(self._seen.reports)
-        if 0 < interval_s <= LONGEST_WAIT_S and is_prompt:
-            within_s = min(2.5 * interval_s + 1, LONGEST_WAIT_S)
-            await reader.wait_until(lambda stream: len(stream.of("heartbeat")) >= 3, within_s)
+    async def _follow(self, listen_s: float) -> None:
+        """Follow a session of a progress server while reports move it, up to its end, and come back."""
+        seen, url = self._seen, f"{self._path}/events"
+        if not seen.is_given:
+            seen.creation = await exchange(self._own, "PUT", self._path, json=STEPS)
+        async with Reader(self._own, "GET", url, headers=_EVENTS) as reader:
+            seen.stream = reader.seen
+            await reader.wait_until(lambda stream: bool(stream.arrivals), EVENT_S)
+            for body in REPORTS:
+                await self._report(reader, body)
+            await self._ask_more(url)
+            await reader.wait_until(lambda stream: stream.comments > 1, 0 if seen.is_late else listen_s)
+            await self._report(reader, COMPLETION)
+            await reader.wait_until(lambda _: not seen.is_moving, EVENT_S)
+        seen.resumed = await self._come_back(self._own, url, *seen.stream.ids[:1])
+        seen.returned = await self._come_back(self._own, url, *(each.event.event_id for each in seen.stream.of("end")))
 
-    async def _come_back(self) -> None:
-        seen = self._seen
-        if seen.stream is None:
+    async def _report(self, reader: Reader, body: Mapping[str, Any]) -> None:
+        """Report, unless a report was refused, and wait for the update, unless an earlier one was late."""
+        seen, count = self._seen, len(reader.seen.of("step")) + 1
+        if not seen.is_moving:
             return
-        if seen.is_moving:
-            seen.last_poll = await exchange(self._client, "GET", self._path)
-        position, end = _fit(seen.stream.of("step") or seen.stream.arrivals[-1:]), _fit(seen.stream.of("end")[-1:])
-        if position:
-            seen.resumed = await self._resume(headers={"Last-Event-ID": position})
-            if seen.resumed.of("snapshot"):
-                seen.resumed_by_query = await self._resume(last_event_id=position)
-        if seen.is_moving and end:
-            seen.returned = await self._resume(headers={"Last-Event-ID": end})
+        answer = await exchange(self._own, "POST", f"{self._path}/update", json=body)
+        if answer.status != 200:
+            seen.refused_report = answer
+        elif not seen.is_late and (reader.seen.is_event_stream or not reader.seen.status):
+            await reader.wait_until(lambda stream: len(stream.of("step")) >= count, HELD_S)
+            if not reader.seen.has_ended:
+                seen.delays_s.append(time.monotonic() - answer.over_at)
 
-    async def _resume(self, headers: Mapping[str, str] | None = None, **params: str) -> Stream:
-        """Return the beginning of a stream that goes on from a position, up to its end if the session is completed."""
-        async with self._reader(self._client, headers, **params) as reader:
-            await reader.wait_until(lambda stream: bool(stream.arrivals), FIRST_EVENT_S)
-            await reader.wait_until(lambda stream: bool(stream.of("snapshot")), SNAPSHOT_S)
-            return reader.seen
-
-    async def _ask_more(self) -> None:
-        """Poll again, and ask for access from browsers."""
+    async def _ask_more(self, url: str) -> None:
+        """Poll again, ask for access from browsers, and follow by a ticket."""
         seen = self._seen
-        seen.tagged_poll = await exchange(self._client, "GET", self._path)
-        tag = "".join(values_of(seen.tagged_poll.headers, "etag")[:1])
-        if tag and tag.isascii():
-            seen.repoll = await exchange(self._client, "GET", self._path, {"If-None-Match": tag})
-        if seen.origin:
-            asked = {"Access-Control-Request-Headers": ",".join(POLL_HEADERS).lower(), **self._origin}
-            preflight = {"Access-Control-Request-Method": "GET", **asked}
-            seen.preflight = await exchange(self._client, "OPTIONS", self._path, preflight)
-        seen.anonymous_poll = await exchange(self._anonymous, "GET", self._path)
-        if not seen.has_token or seen.anonymous_poll.status != 401:
-            return
-        seen.ticket = await exchange(self._client, "POST", "/api/tickets")
-        ticket = value_in(seen.ticket.body, "ticket")
-        if ticket:
-            async with self._reader(self._anonymous, ticket=ticket) as reader:
-                seen.ticket_stream = reader.seen
-                await reader.wait_until(lambda stream: bool(stream.status), FIRST_EVENT_S)
-        seen.cookie = await exchange(self._client, "POST", "/api/cookie")
-        cookie = "".join(values_of(seen.cookie.headers, "set-cookie")[:1]).partition(";")[0]
-        if cookie and cookie.isascii():
-            seen.cookie_poll = await exchange(self._anonymous, "GET", self._path, {"Cookie": cookie})
+        seen.tagged_poll = await exchange(self._own, "GET", self._path)
+        tag = seen.tagged_poll.headers.get("etag", "").encode()
+        seen.repoll = await exchange(self._own, "GET", self._path, headers={"If-None-Match": tag})
+        asked = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": ",".join(POLL_HEADERS)}
+        seen.preflight = await exchange(self._anonymous, "OPTIONS", self._path, headers=asked)
+        seen.ticket = await exchange(self._own, "POST", "/api/tickets")
+        params = {"ticket": seen.ticket.value("ticket")}
+        seen.ticket_stream = await exchange(self._anonymous, "GET", url, params=params)
 
-
-def _fit(arrivals: Sequence[Arrival]) -> str:
-    """Return the id of the first event, if there is one that can be sent back in a header; else nothing."""
-    event_id = "".join(each.event.event_id for each in arrivals[:1])
-    return event_id if _EVENT_ID.fullmatch(event_id) else ""
+    async def _come_back(self, client: httpx.AsyncClient, url: str, event_id: str = "") -> Answer:
+        """Return the beginning of the stream that a client gets after that event."""
+        if not event_id:
+            return Answer()
+        headers = {**_EVENTS, "Last-Event-ID": event_id.encode()}
+        async with Reader(client, "GET", url, headers=headers) as reader:
+            await reader.wait_until(lambda stream: bool(stream.ids), EVENT_S)
+        return reader.seen

@@ -7,7 +7,7 @@ from functools import partial
 from importlib.resources import files
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
-from progress_sse.cli.doctor.observations import Headers, values_of
+from progress_sse._internal.http_library import httpx
 from progress_sse.story.plain_text import one_line
 
 Level: TypeAlias = Literal["ok", "warning", "fault", "skipped"]
@@ -37,8 +37,8 @@ fault = partial(Finding, "fault")
 
 def line(name: str, finding: Finding) -> str:
     """Return the finding of a check as a line of plain text: it may quote a server."""
-    change = f" Change: {finding.remedy}" if finding.remedy else ""
-    return one_line(f"{finding.level:<8} {name:<12}  {finding.text}{change}")
+    level, text, remedy = finding
+    return one_line(f"{level:<8} {name:<12}  {text}{' Change: ' if remedy else ''}{remedy}")
 
 
 def summary(findings: Sequence[Finding]) -> str:
@@ -52,9 +52,8 @@ def exit_status(findings: Sequence[Finding]) -> int:
     return max((EXIT_STATUS[each.level] for each in findings), default=0)
 
 
-PROXIES: Final[dict[str, dict[str, Any]]] = tomllib.loads(
-    files(__package__).joinpath("proxies.toml").read_text("utf-8")
-)
+_FILE: Final = files(__package__).joinpath("proxies.toml")
+PROXIES: Final[dict[str, dict[str, Any]]] = tomllib.loads(_FILE.read_text("utf-8"))
 """Of each proxy by its name: its signs, and the settings that mend a fault."""
 
 _OFTEN_SILENT: Final = ("nginx", "Caddy", "Traefik", "HAProxy", "Apache")
@@ -63,16 +62,16 @@ _OFTEN_SILENT: Final = ("nginx", "Caddy", "Traefik", "HAProxy", "Apache")
 _MARK: Final = re.compile(f"<({'|'.join(PROXIES['nginx'])})(?: ([A-Za-z-]+))?>")
 
 
-def proxies_in(headers: Headers) -> list[str]:
+def proxies_in(headers: httpx.Headers) -> list[str]:
     """Return the proxies that show themselves in the headers of an answer."""
-    return [name for name, proxy in PROXIES.items() if any(_shows(headers, *sign) for sign in proxy["signs"])]
+
+    def shows(name: str, pattern: str) -> bool:
+        return any(re.search(pattern, value, re.IGNORECASE) for value in headers.get_list(name))
+
+    return [name for name, proxy in PROXIES.items() if any(shows(*sign) for sign in proxy["signs"])]
 
 
-def _shows(headers: Headers, name: str, pattern: str) -> bool:
-    return any(re.search(pattern, value, re.IGNORECASE) for value in values_of(headers, name))
-
-
-def resolved(finding: Finding, headers: Headers) -> Finding:
+def resolved(finding: Finding, headers: httpx.Headers) -> Finding:
     """Return a finding with the settings of the proxies that the answer shows, or of all that may be hidden."""
     names = proxies_in(headers) or _OFTEN_SILENT
 

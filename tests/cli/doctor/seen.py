@@ -1,31 +1,41 @@
 """Observations of a way without a fault, from which each test departs."""
 
 import json
-from dataclasses import replace
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from typing import Any
+
+import httpx
 
 from progress_sse.cli.doctor import findings_of
 from progress_sse.cli.doctor.findings import Finding
-from progress_sse.cli.doctor.observations import Arrival, Exchange, Headers, Network, Observations, Piece, Stream
+from progress_sse.cli.doctor.observations import Answer, Arrival, Network, Observations, Piece
 from progress_sse.wire.sse import StreamEvent
 
 ORIGIN = "https://app.example"
 SESSION = "doctor-1"
-NOW = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
 
-JSON: Headers = (("content-type", "application/json"), ("etag", '"e-4"'))
-CORS: Headers = (("access-control-allow-origin", ORIGIN), ("access-control-allow-credentials", "true"))
-EVENTS: Headers = (("content-type", "text/event-stream; charset=utf-8"), ("cache-control", "no-store"))
-PROBLEM: Headers = (("content-type", "application/problem+json"),)
-COOKIE: Headers = (("set-cookie", "progress_sse=t; HttpOnly; SameSite=Strict; Path=/; Secure"),)
+JSON = {"content-type": "application/json", "etag": '"e-4"'}
+PROBLEM = {"content-type": "application/problem+json"}
+PREFLIGHT = {"access-control-allow-origin": ORIGIN, "access-control-allow-headers": "Authorization, If-None-Match"}
+EVENTS = {
+    "content-type": "text/event-stream; charset=utf-8",
+    "cache-control": "no-store",
+    "transfer-encoding": "chunked",
+    "incremental": "?1",
+    "x-accel-buffering": "no",
+    "access-control-allow-origin": ORIGIN,
+    "server": "nginx",
+}
 
 
-def headers_with(headers: Headers, **changes: str | None) -> Headers:
+def headers_with(headers: Mapping[str, str], **changes: str | None) -> dict[str, str]:
     """The headers with others in place of those of the same name; `None` removes one, `_` stands for `-`."""
-    named = {name.replace("_", "-"): value for name, value in changes.items()}
-    kept = tuple((name, value) for name, value in headers if name not in named)
-    return kept + tuple((name, value) for name, value in named.items() if value is not None)
+    changed = {**headers, **{name.replace("_", "-"): value for name, value in changes.items()}}
+    return {name: value for name, value in changed.items() if value is not None}
+
+
+def answer(status: int = 200, headers: Mapping[str, str] | None = None, body: bytes = b"", **more: Any) -> Answer:
+    return Answer(status, httpx.Headers(headers or {}), body, **more)
 
 
 def session_body(status: str = "not_found") -> bytes:
@@ -33,74 +43,57 @@ def session_body(status: str = "not_found") -> bytes:
     return json.dumps({"session_id": SESSION, "status": status, **counts}).encode()
 
 
-def event(at: float, name: str, event_id: str = "", **data: Any) -> Arrival:
-    return Arrival(at, StreamEvent(name, json.dumps(data), event_id))
+def arrivals(*ids: str, name: str = "message") -> list[Arrival]:
+    """Events with these ids, a second apart."""
+    return [Arrival(at, StreamEvent(name, "x", event_id)) for at, event_id in enumerate(ids, 1)]
 
 
-def heartbeat(at: float, interval_ms: int = 15_000) -> Arrival:
-    """A heartbeat of a server whose clock is exact."""
-    return event(at, "heartbeat", now=NOW.isoformat(), interval_ms=interval_ms)
+def stream(*ids: str, headers: Mapping[str, str] = EVENTS, status: int = 200, **changes: Any) -> Answer:
+    """A stream of a few seconds, with comments."""
+    pieces = [Piece(1, 20), Piece(2, 20, 1), Piece(3, 20, 1)]
+    whole: dict[str, Any] = {"head_at": 0.1, "pieces": pieces, "over_at": 4, "arrivals": arrivals(*ids)}
+    return answer(status, headers, **(whole | changes))
 
 
-STEPS = [event(1 + n / 10, "step", f"e-{n}") for n in range(1, 5)]
-BEGINNING = [heartbeat(0.1), event(0.1, "snapshot", "e-0", status="pending"), *STEPS]
-BEATS = [heartbeat(10), heartbeat(25)]
-LAST = [event(26, "step", "e-5"), event(26, "end", "e-5")]
-ARRIVALS = [*BEGINNING, *BEATS, *LAST]
-
-
-def stream(*arrivals: Arrival, headers: Headers = EVENTS, **changes: Any) -> Stream:
-    pieces = [Piece(each.at, 100) for each in arrivals]
-    return replace(Stream(200, headers, head_at=0.1, arrivals=[*arrivals], pieces=pieces, retry_ms=2000), **changes)
-
-
-READING: dict[str, Any] = {"creation": None, "deletion": None, "is_moving": False, "reports": []}
-"""What is not seen of a session that was given."""
-
-REFUSED_STREAM = Stream(401, PROBLEM, ended_at=1)
+FOLLOWED = stream("0", "1", "2", "3", arrivals=[*arrivals("0", "1", "2", "3"), *arrivals("3", name="end")])
 
 
 def healthy(**changes: Any) -> Observations:
-    """Everything as it should be, except for the changes."""
-    seen = Observations(
-        "https://progress.example.com",
-        SESSION,
-        ORIGIN,
-        has_token=True,
-        is_moving=True,
-        wall_offset_s=NOW.timestamp() - 0.05,
-        network=Network("", ("192.0.2.1",), 0.01, "TLSv1.3", "h2", 60),
-        poll=Exchange(200, JSON + CORS, session_body(), ended=0.1),
-        creation=Exchange(201),
-        stream=stream(*ARRIVALS, headers=EVENTS + CORS, ended_at=26),
-        reports=[*(1 + n / 10 for n in range(1, 5)), 26],
-        tagged_poll=Exchange(200, JSON, session_body("running")),
-        repoll=Exchange(304, JSON),
-        last_poll=Exchange(200, JSON, session_body("completed")),
-        resumed=stream(*STEPS[1:], *LAST, ended_at=27),
-        returned=Stream(status=204, ended_at=28),
-        preflight=Exchange(200, (*CORS, ("access-control-allow-headers", "Authorization, If-None-Match"))),
-        anonymous_poll=Exchange(401, PROBLEM),
-        ticket=Exchange(201),
-        ticket_stream=stream(BEGINNING[0]),
-        cookie=Exchange(204, COOKIE),
-        cookie_poll=Exchange(200, JSON),
-        deletion=Exchange(204),
-    )
-    return replace(seen, **changes)
+    """Everything of a progress server as it should be, except for the changes."""
+    usual: dict[str, Any] = {
+        "url": "https://progress.example.com",
+        "origin": ORIGIN,
+        "network": Network("", ("192.0.2.1",), 0.01, "TLSv1.3", "h2", 60),
+        "poll": answer(200, JSON, session_body()),
+        "creation": answer(201),
+        "stream": FOLLOWED,
+        "delays_s": [0.1, 0.2],
+        "tagged_poll": answer(200, JSON, session_body("running")),
+        "repoll": answer(304, JSON),
+        "resumed": stream("1", "2", "3"),
+        "returned": answer(204),
+        "preflight": answer(200, PREFLIGHT),
+        "ticket": answer(201),
+        "ticket_stream": stream(),
+        "deletion": answer(204),
+    }
+    return Observations(session_id=SESSION, **(usual | changes))
 
 
-def through(seen: Observations, **headers: str) -> Observations:
-    """The observations with these headers on the first poll."""
-    return replace(seen, poll=replace(seen.poll, headers=headers_with(seen.poll.headers, **headers)))
+def foreign(**changes: Any) -> Observations:
+    """The same of a server of another kind."""
+    usual: dict[str, Any] = {
+        "url": "https://stream.example/events",
+        "origin": ORIGIN,
+        "is_foreign": True,
+        "network": healthy().network,
+        "poll": answer(404),
+        "stream": stream("0", "1", "2"),
+        "resumed": stream("1"),
+    }
+    return Observations(session_id=SESSION, **(usual | changes))
 
 
 def departures(seen: Observations) -> dict[str, Finding]:
     """The findings that are not `ok`, by the name of their check."""
     return {name: finding for name, finding in findings_of(seen).items() if finding.level != "ok"}
-
-
-def the_one(seen: Observations) -> tuple[str, Finding]:
-    """The only finding that is not `ok`, with the name of its check."""
-    [found] = departures(seen).items()
-    return found

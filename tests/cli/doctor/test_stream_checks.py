@@ -1,125 +1,115 @@
-"""The stream: its kind, when its events come, and whether it stays open."""
+"""The checks of any stream, by the standards, and not by the contract of this project."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from progress_sse.auth.tokens import CLOCK_SKEW_S
-from progress_sse.cli.doctor.observations import Exchange, Stream
-from progress_sse.cli.doctor.own_checks import SKEW_S
-from tests.cli.doctor.seen import (
-    ARRIVALS,
-    BEATS,
-    BEGINNING,
-    EVENTS,
-    JSON,
-    LAST,
-    PROBLEM,
-    READING,
-    STEPS,
-    departures,
-    event,
-    headers_with,
-    healthy,
-    heartbeat,
-    session_body,
-    stream,
-    the_one,
-    through,
-)
+from progress_sse.cli.doctor.observations import Answer, Arrival, Piece
+from tests.cli.doctor.seen import EVENTS, ORIGIN, answer, arrivals, departures, foreign, headers_with, healthy, stream
 
-AT_ONCE = [each._replace(at=33) for each in (*BEGINNING, *LAST)]
-WHOLE = stream(*AT_ONCE, head_at=33, ended_at=33)
-LATE = stream(*BEGINNING[:2], *(each._replace(at=30) for each in (*STEPS, *LAST)), ended_at=30)
-SLOW = stream(*[each._replace(at=each.at + 4) for each in ARRIVALS[:2]], head_at=4.1)
-UNKNOWN = stream(BEGINNING[0], event(0.1, "snapshot", "e-0", status="not_found"), *STEPS, *BEATS, *LAST)
-NO_SNAPSHOT = stream(BEGINNING[0], *STEPS, *BEATS, *LAST)
-FULL = stream(retry_ms=30_000, ended_at=0.2)
-GZIP = headers_with(EVENTS, content_encoding="gzip")
-NO_BEATS = stream(*(each for each in ARRIVALS if each.event.event != "heartbeat"), ended_at=26)
-CUT = stream(*BEGINNING, ended_at=6.4, error="incomplete chunked read")
-READ: dict[str, Any] = READING | {"poll": Exchange(200, JSON, session_body("running"))}
-SLOW_READ: dict[str, Any] = READING | {"poll": Exchange(200, JSON, session_body("running"), ended=4)}
-UNTIL_CUT = {"reports": healthy().reports[:4]}
+LATE = [Piece(9, 900)]
+ALLOWED = "access_control_allow_origin"
 
-KIND, HELD, BEAT = {"content type": "fault"}, {"buffering": "fault"}, {"heartbeats": "fault"}
-SLOWLY = {"first byte": "warning", "snapshot": "warning"}
 
-CASES: list[tuple[Stream | None, dict[str, Any], dict[str, str], str, tuple[str, ...]]] = [
-    (stream(headers=headers_with(EVENTS, content_type="text/plain")), {}, KIND, "content type", ("is text/plain",)),
-    (stream(headers=()), {}, KIND, "content type", ("of the stream is none",)),
-    (Stream(404, PROBLEM, ended_at=1), {}, KIND, "content type", ("with 404, although polls work",)),
-    (Stream(ended_at=1, error="refused"), {}, KIND, "content type", ("cannot be opened: refused",)),
-    (None, {}, {}, "content type", ("No head",)),
-    (None, {"poll": Exchange(error="closed")}, {"server": "fault"}, "server", ("closed",)),
-    (WHOLE, {}, SLOWLY | HELD, "buffering", ("came at once, with its end.", "proxy_ignore_headers X-Accel-Buffering")),
-    (WHOLE, {}, SLOWLY | HELD, "first byte", ("see buffering",)),
-    (WHOLE, {}, SLOWLY | HELD, "snapshot", ("see buffering",)),
-    (replace(WHOLE, headers=GZIP), {}, SLOWLY | HELD | {"compression": "fault"}, "compression", ("holds", "gzip")),
-    (stream(*ARRIVALS, headers=GZIP, ended_at=26), {}, {"compression": "warning"}, "compression", ("may hold",)),
-    (Stream(), {}, HELD, "buffering", ("Nothing of the stream came.",)),
-    (LATE, {}, HELD, "buffering", ("up to 28.9 s after their report",)),
-    (stream(*BEGINNING[:4]), {}, HELD, "buffering", ("3 of 5 updates never came",)),
-    # A slow server is not a buffering proxy: its polls are as slow as its streams.
-    (SLOW, SLOW_READ, SLOWLY | BEAT, "first byte", ("load of the server",)),
-    (NO_SNAPSHOT, {}, {"snapshot": "fault"}, "snapshot", ("No snapshot",)),
-    (FULL, {}, {"snapshot": "fault"}, "snapshot", ("has no room for the stream", "max_streams")),
-    (FULL, {}, {"snapshot": "fault"}, "buffering", ("before an update came",)),
-    (UNKNOWN, {}, {"snapshot": "fault"}, "snapshot", ("share no store",)),
-    (NO_BEATS, {}, {"query": "fault"}, "query", ("$is_args$args",)),
-    (CUT, UNTIL_CUT, BEAT, "heartbeats", ("cut after 6.4 s, the last 5 s without a byte", "`proxy_read_timeout`")),
-    (CUT, UNTIL_CUT, BEAT, "heartbeats", ("every 15 s; incomplete chunked read",)),
-    (stream(*BEGINNING[:2]), READ, BEAT, "heartbeats", ("No heartbeat came within 15 s",)),
-    (stream(*BEGINNING[:2], heartbeat(14), heartbeat(44)), READ, BEAT, "heartbeats", ("30 s apart instead of 15 s",)),
+def at(*times: float) -> list[Arrival]:
+    """Three events at each of these times."""
+    return [Arrival(time, event) for time in times for _, event in arrivals("0", "1", "2")]
+
+
+def head(**changes: str | None) -> dict[str, Any]:
+    """A change of headers."""
+    return {"headers": headers_with(EVENTS, **changes)}
+
+
+CASES: list[tuple[dict[str, Any], str, str, str, str]] = [
+    (head(content_type="text/plain"), "content type", "fault", "content type text/plain", "hide_header Content-Type"),
+    ({"status": 404}, "content type", "fault", "answered with 404", "the rules of the proxy"),
+    ({"status": 0, "error": "refused"}, "content type", "fault", "cannot be opened: refused", "log"),
+    ({"pieces": [Piece(1, 20)], "arrivals": []}, "content type", "fault", "20 bytes came, but no event", "empty line"),
+    ({"pieces": [Piece(1, 13)], "arrivals": [], "retry_ms": 30_000, "has_ended": True},
+     "content type", "fault", "13 bytes came, but no event", "room"),
+    ({"head_at": 5}, "first byte", "warning", "after 5.00 s", "flushHeaders"),
+    ({"pieces": [Piece(1, 4096, is_torn=True)]}, "buffering", "fault", "4096 bytes ended within", "proxy_buffering"),
+    ({"status": 0, "arrivals": [], "pieces": []}, "buffering", "fault", "not even its head", "proxy_buffering"),
+    ({"arrivals": at(9), "pieces": LATE, "has_ended": True}, "buffering", "fault", "came at once", "proxy_buffering"),
+    ({"arrivals": at(1, 8), "over_at": 20}, "buffering", "warning", "come in bursts", "proxy_buffering"),
+    (head(content_encoding="br"), "compression", "warning", "(br)", "brotli_types"),
+    (head(content_length="60"), "chunking", "fault", "ends after 60 bytes", "streams"),
+    (head(incremental="1"), "incremental", "warning", "ignore `Incremental: 1`", "?1"),
+    ({"pieces": [Piece(1, 20, 1), Piece(2, 20)]}, "heartbeats", "warning", "within 4 s: 0", "read_timeout"),
+    ({"over_at": 70}, "heartbeats", "warning", "After 60 s of silence nginx would cut", "every 15 s"),
+    ({"error": "incomplete", "has_ended": True, "over_at": 63},
+     "heartbeats", "fault", "the last 1 min without a byte: incomplete", "comment"),
+    ({"arrivals": arrivals("", "")}, "resume", "warning", "No event has an id", "`id`"),
+    (head(cache_control=None), "caching", "warning", "storing", "no-store"),
+    (head(age="9"), "caching", "fault", "A cache answers", "proxy_cache"),
+    (head(cf_cache_status="HIT"), "caching", "fault", "A cache answers", "proxy_cache"),
+    (head(**{ALLOWED: None}), "CORS", "fault", "may not read the stream", f"Access-Control-Allow-Origin: {ORIGIN}"),
+    (head(**{ALLOWED: f"{ORIGIN}, *"}), "CORS", "fault", f"{ORIGIN} and *", "add_header Access-Control-Allow-Origin"),
+    (head(**{ALLOWED: "https://other.example"}), "CORS", "fault", "pages of https://other", "add_header"),
 ]  # fmt: skip
-"""A stream and what else is seen; all faults and warnings behind an nginx; a check, and words of its finding."""
+"""What differs, and the check, level, text and remedy of the one finding behind nginx."""
 
 
-@pytest.mark.parametrize(("seen_stream", "changes", "levels", "name", "words"), CASES)
-def test_a_fault_of_the_stream(
-    seen_stream: Stream | None, changes: dict[str, Any], levels: dict[str, str], name: str, words: tuple[str, ...]
-) -> None:
-    """The checks that depend on it are skipped, or refer to it."""
-    found = departures(through(healthy(stream=seen_stream, origin=None, **changes), server="nginx"))
-    assert {name: finding.level for name, finding in found.items() if finding.level != "skipped"} == levels
-    assert all(each in f"{found[name].text} {found[name].remedy}" for each in words)
+@pytest.mark.parametrize(("changes", "name", "level", "text", "change"), CASES)
+def test_one_fault_of_any_stream(changes: dict[str, Any], name: str, level: str, text: str, change: str) -> None:
+    """No other finding is as bad."""
+    findings = departures(foreign(stream=stream("0", "1", "2", **changes)))
+    assert [each for each, finding in findings.items() if finding.level in (level, "fault")] == [name]
+    assert findings[name].level == level
+    assert text in findings[name].text
+    assert change in findings[name].remedy
+
+
+RESUMED: list[tuple[Answer, str, str, str]] = [
+    (stream("0"), "warning", "gets again what it has", "proxy_set_header Last-Event-ID"),
+    (stream("2"), "warning", "does not get what it missed", "history"),
+    (answer(500), "fault", "gets no stream (500)", "log"),
+    (answer(0, error="closed"), "fault", "gets no stream (closed)", "log"),
+    (answer(0), "skipped", "No event came after the return", ""),
+]
+
+
+@pytest.mark.parametrize(("resumed", "level", "text", "change"), RESUMED)
+def test_a_client_that_comes_back_gets_what_it_missed(resumed: Answer, level: str, text: str, change: str) -> None:
+    """Nothing twice, on streams of any server."""
+    for seen in (foreign(resumed=resumed), healthy(resumed=resumed)):
+        [(name, finding)] = departures(seen).items()
+        assert (name, finding.level) == ("resume", level)
+        assert text in finding.text
+        assert change in finding.remedy
+
+
+def test_a_server_that_serves_one_at_a_time_is_named() -> None:
+    """It answers nothing while a stream is open."""
+    [(name, finding)] = departures(foreign(poll=answer(0, error="not within 10 s"))).items()
+    assert (name, finding.level) == ("server", "fault")
+    assert "gunicorn" in finding.remedy
+
+
+def test_a_stream_that_is_compressed_and_held_back_is_a_fault_of_both() -> None:
+    """The heartbeats are then not judged."""
+    held = stream("0", "1", pieces=[Piece(1, 4096, is_torn=True)], **head(content_encoding="gzip"))
+    levels = {name: finding.level for name, finding in departures(foreign(stream=held)).items()}
+    assert levels == {"buffering": "fault", "compression": "fault", "heartbeats": "skipped"}
 
 
 @pytest.mark.parametrize(
-    ("proxy", "interval_ms", "level"),
-    [
-        ("nginx", 60_000, "warning"),
-        ("cloudflare", 100_000, "warning"),
-        ("cloudflare", 99_000, None),
-        ("", 60_000, "warning"),
-    ],
+    ("status", "error", "change"),
+    [(501, "incremental_refused", "SecResponseBodyAccess"), (429, "connection_limit_reached", "limit of concurrent")],
 )
-def test_rare_heartbeats_are_compared_with_the_time_limit_of_the_proxy(
-    proxy: str, interval_ms: int, level: str | None
-) -> None:
-    """They are not waited for."""
-    rare = stream(heartbeat(0.1, interval_ms), *BEGINNING[1:], *LAST, ended_at=26)
-    found = departures(through(healthy(stream=rare, origin=None), server=proxy))["heartbeats"]
-    assert found.level == (level or "skipped")
-    assert "heartbeat_s" in found.remedy or level is None
+def test_a_proxy_that_refuses_the_stream_is_named(status: int, error: str, change: str) -> None:
+    """By its Proxy-Status [RFC 10036]; nothing else is a fault."""
+    refused = answer(status, {"proxy-status": f"gate; error={error}", "server": "nginx"}, head_at=1)
+    findings = departures(foreign(stream=refused))
+    assert {name for name, finding in findings.items() if finding.level != "skipped"} == {"incremental"}
+    assert f"({status}, {error})" in findings["incremental"].text
+    assert change in findings["incremental"].remedy
 
 
-def test_clocks_that_differ_are_a_warning() -> None:
-    """Tokens expire by the server's clock."""
-    seen = healthy()
-    name, finding = the_one(replace(seen, wall_offset_s=seen.wall_offset_s - 90))
-    assert (name, finding.level) == ("clock", "warning")
-    assert "1 min 30 s ahead of this one" in finding.text
-    _, finding = the_one(replace(seen, wall_offset_s=seen.wall_offset_s + 90))
-    assert "1 min 30 s behind this one" in finding.text
-    assert not departures(replace(seen, wall_offset_s=seen.wall_offset_s + 4))
-    assert SKEW_S == CLOCK_SKEW_S
-
-
-@pytest.mark.parametrize("data", ["[]", "{", '{"now": "yesterday", "interval_ms": 15000}', '{"interval_ms": -1}'])
-def test_a_heartbeat_that_is_damaged_shows_nothing(data: str) -> None:
-    """No check fails of it."""
-    damaged = ARRIVALS[0]._replace(event=ARRIVALS[0].event._replace(data=data))
-    found = departures(healthy(stream=stream(damaged, *BEGINNING[1:], *LAST, ended_at=26), origin=None))
-    assert found["clock"].level == "skipped"
+def test_what_a_standard_allows_is_ok() -> None:
+    """Neither a missing length nor a missing chunk, nor an answer of 204 or heartbeats that are events."""
+    bare = head(transfer_encoding=None, incremental=None, cache_control="private, no-cache", **{ALLOWED: "*"})
+    beats = arrivals("1", "1", name="ping")
+    assert not departures(foreign(stream=stream(arrivals=beats, **bare), resumed=answer(204)))
+    assert not departures(foreign())
