@@ -15,7 +15,7 @@ PAUSE_S: Final = 1.0  # For which no server pauses within a line.
 HEARTBEAT_S: Final = 15.0  # After which the standard advises a comment on a silent stream.
 SILENCE_S: Final = 60.0  # After which many proxies and load balancers cut an answer.
 
-POLL_HEADERS: Final = {"authorization", "if-none-match"}
+POLL_HEADERS: Final = ("authorization", "if-none-match")
 """The headers of a page's polls for which a browser asks the server first."""
 
 _ADD_TLS: Final = "put TLS in front, and use an https URL."
@@ -103,7 +103,7 @@ def check_content_type(seen: Observations) -> Finding:
     if not stream.status and stream.error:
         return fault(f"The stream cannot be opened: {stream.error}.", _SEE_LOGS)
     if not stream.status or refusal_of(stream):
-        return skipped("No head of a stream came.")
+        return skipped("No stream came.")
     if not stream.is_event_stream:
         text = f"The stream is answered with {stream.status} and the content type {stream.media_type or 'none'}"
         change = "the rules of the proxy for the path of the stream. By type: <response header Content-Type>"
@@ -259,9 +259,10 @@ def check_cors(seen: Observations) -> Finding:
         return fault(f"Pages of {origin} may not read the stream: the answer has no {_ALLOW_ORIGIN}.", own)
     if allowed not in ([origin], ["*"]):
         return fault(f"The answer allows pages of {' and '.join(allowed)}, where browsers want {origin} alone.", change)
-    listed = {*map(str.lower, seen.preflight.headers.get_list("access-control-allow-headers", split_commas=True))}
+    names = {*map(str.lower, seen.preflight.headers.get_list("access-control-allow-headers", split_commas=True))}
     # A `*` does not stand for Authorization [Fetch, CORS-preflight fetch].
-    if not (seen.is_foreign or (listed >= POLL_HEADERS and seen.preflight.headers.get(_ALLOW_ORIGIN) in (origin, "*"))):
+    is_allowed = {*POLL_HEADERS} <= names and seen.preflight.headers.get(_ALLOW_ORIGIN) in (origin, "*")
+    if not seen.is_foreign and not is_allowed:
         text = f"A browser's preflight request (OPTIONS) does not let pages of {origin} send a token or If-None-Match."
         return fault(text, "<methods> By header: <response header Access-Control-Allow-Headers>")
     return ok(f"Pages of {origin} may read the stream.")

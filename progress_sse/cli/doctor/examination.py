@@ -219,8 +219,7 @@ class Examination:
         asked = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": ",".join(POLL_HEADERS)}
         seen.preflight = await exchange(self._anonymous, "OPTIONS", self._path, headers=asked)
         seen.ticket = await exchange(self._own, "POST", "/api/tickets")
-        params = {"ticket": seen.ticket.value("ticket")}
-        seen.ticket_stream = await exchange(self._anonymous, "GET", url, params=params)
+        seen.ticket_stream = await exchange(self._anonymous, "GET", url, params={"ticket": seen.ticket.value("ticket")})
 
     async def _come_back(self, client: httpx.AsyncClient, url: str, event_id: str = "") -> Answer:
         """Return the beginning of the stream that a client gets after that event."""
