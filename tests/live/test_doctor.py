@@ -150,7 +150,7 @@ FAULTS: dict[str, tuple[str, str, str, str, str, tuple[str, ...]]] = {
                   ("first byte",)),
     "piecemeal": (PIECEMEAL, "fault", "buffering", "buffers the stream", "`proxy_buffering off`", ("first byte",)),
     "gzip": (GZIP, "warning", "compression", "compresses the stream (gzip)", "`gzip_types`", ()),
-    "gzip-and-buffering": (GZIP + PIECEMEAL, "fault", "compression", "holds events back", "`gzip_types`",
+    "gzip-and-buffering": (GZIP + PIECEMEAL, "fault", "compression", "hold events back", "`gzip_types`",
                            ("buffering", "first byte")),
     "cache": (CACHE, "fault", "caching", "still brings the state `not_found`", "`proxy_cache off`", ()),
     "no-origin": ('proxy_set_header Origin "";', "fault", "CORS", "not read the stream", "`proxy_set_header Origin`",
@@ -272,7 +272,7 @@ def secured(block: str, port: int, certificate: Path, key: Path, http2: str = "o
 
 @pytest.mark.full
 @pytest.mark.parametrize("http2", ["on", "off"])
-def test_tls_and_the_http_version_of_browsers_are_told(
+def test_tls_and_the_http_version_of_browsers_are_reported(
     server: Server, tmp_path: Path, authority: Path, http2: str
 ) -> None:
     """HTTP/1.1 is a warning, and an authority that is not trusted a fault."""

@@ -179,7 +179,7 @@ def check_compression(seen: Observations) -> Finding:
     if encoding == "identity":
         return ok("The stream is not compressed.")
     grade = fault if held_back(seen) else warning
-    return grade(f"A proxy or the server compresses the stream ({encoding}), which holds events back.", "<compression>")
+    return grade(f"Something compresses the stream ({encoding}), which may hold events back.", "<compression>")
 
 
 def check_chunking(seen: Observations) -> Finding:

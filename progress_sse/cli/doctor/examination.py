@@ -37,7 +37,7 @@ STEPS: Final = {"steps": [{"name": "Examine"}]}
 REPORTS: Final = ({"action": "start", "step": 1}, {"action": "progress", "step": 1, "current": 1, "total": 2})
 COMPLETION: Final = {"action": "complete", "step": 1}
 
-_EVENTS: Final = {"Accept": "text/event-stream"}
+_EVENTS: Final = {"Accept": "text/event-stream", "Cache-Control": "no-cache"}
 _COMMENT: Final = re.compile(rb"[\r\n]:")
 
 
@@ -49,7 +49,10 @@ def environment_proxy(url: str) -> str:
 
 
 async def look_at(url: str) -> Network:
-    """Return what the way to the URL's address looks like, within `NETWORK_S`, with the client's trust in TLS."""
+    """Return what the way to the URL's address looks like, within `NETWORK_S`, with the client's trust in TLS.
+
+    Where the system looks up a name for longer, the end of the event loop waits for it.
+    """
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     seen, began = Network(environment_proxy(url)), time.monotonic()
