@@ -66,6 +66,8 @@ def with_claim(details: Details, number: int, start: Start) -> Details:
     if former is None and start.attempt_id is None:
         return details
     claim = Claim(None) if lease is None else Claim(lease.attempt_id, lease.lease_ms, lease.lost_after_ms)
+    if former is not None and former.has_stalled and former.attempt_id == claim.attempt_id:
+        claim = claim._replace(has_stalled=True)
     replaced = details.replaced
     if former is not None and former.attempt_id not in (None, claim.attempt_id):
         replaced = with_replaced(replaced, former.attempt_id)

@@ -41,11 +41,13 @@ class Claim(NamedTuple):
         attempt_id: The id that its worker made up; `None` if its last start brought none.
         lease_ms: Milliseconds without a sign after which the step counts as stalled; `None`: never.
         lost_after_ms: Milliseconds without a sign after which it counts as lost; `None`: never.
+        has_stalled: Whether the step was stalled in this attempt.
     """
 
     attempt_id: str | None
     lease_ms: int | None = None
     lost_after_ms: int | None = None
+    has_stalled: bool = False
 
 
 class FinishAt(NamedTuple):

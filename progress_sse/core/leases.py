@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from progress_sse.core import ask_rules
 from progress_sse.core.commands import Lose, ServerCommand, Stall
+from progress_sse.core.details import Claim
 from progress_sse.core.durations import in_words
 from progress_sse.core.model import Liveness, Session, StepProgress
 from progress_sse.core.session_rules import concluded, status_of
@@ -70,9 +71,17 @@ def apply(session: Session, command: ServerCommand, now: datetime) -> Session:
     if isinstance(command, Stall):
         is_due = step.liveness.state == "live" and claim.lease_ms == command.silent_ms
         since = min(max(command.since, step.started_at or ""), timestamp(now))
-        return _with_step(session, step._replace(liveness=Liveness("stalled", since)), now) if is_due else session
+        return _stalled(session, step._replace(liveness=Liveness("stalled", since)), claim, now) if is_due else session
     is_due = step.liveness.state == "stalled" and claim.lost_after_ms == command.silent_ms
     return _lost(session, step, command, now) if is_due else session
+
+
+def _stalled(session: Session, step: StepProgress, claim: Claim, now: datetime) -> Session:
+    after = _with_step(session, step, now)
+    if claim.has_stalled:
+        return after
+    claims = {**after.details.claims, step.step: claim._replace(has_stalled=True)}
+    return after._replace(progress=after.progress._replace(details=after.details._replace(claims=claims)))
 
 
 def _lost(session: Session, step: StepProgress, command: Lose, now: datetime) -> Session:

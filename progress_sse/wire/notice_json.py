@@ -1,0 +1,52 @@
+"""The body of a notice, and its id [Standard Webhooks]: made once, in the commit, and sent with each try."""
+
+import json
+from hashlib import blake2b
+from typing import Final
+
+from progress_sse.core.model import Position, Session
+from progress_sse.wire.json_text import encode_json
+from progress_sse.wire.session_json import encode_listed, shown_step
+
+MAX_BODY_BYTES: Final = 16_384
+
+MAX_TEXT_CHARS: Final = 1000
+"""Characters of each error and message, before the `…` of one that is cut."""
+
+
+def encode_notice(event: str, session: Session, position: Position, step: int | None, page: str | None) -> bytes:
+    """Return the body for an event: the session as lists show it, the step if one changed, and the session's page.
+
+    Where it is too large, it lacks the links, then the labels too, and at last the step.
+    """
+    details, number = session.details, step
+    details = details._replace(error=None if details.error is None else cut(details.error))
+    smaller = (details, details._replace(links=()), details._replace(links=(), labels={}))
+    for shown in (*smaller, smaller[-1]):
+        body = _encode(event, session._replace(progress=session.progress._replace(details=shown)), position, number, page)
+        if len(body) <= MAX_BODY_BYTES:
+            break
+        number = None if shown is smaller[-1] else number
+    return body
+
+
+def _encode(event: str, session: Session, position: Position, number: int | None, page: str | None) -> bytes:
+    data: dict[str, object] = {"session": json.loads(encode_listed(session))}
+    if number is not None:
+        step = session.progress.steps[number]
+        data["step"] = shown_step(step._replace(message=cut(step.message), error=cut(step.error)))
+    data["position"] = str(position)
+    if page is not None:
+        data["page"] = page
+    return encode_json({"type": f"session.{event}", "timestamp": session.progress.updated_at, "data": data})
+
+
+def cut(text: str) -> str:
+    """Return the text, or its beginning with `…`."""
+    return text if len(text) <= MAX_TEXT_CHARS else f"{text[:MAX_TEXT_CHARS]}…"
+
+
+def notice_id(position: Position, event: str, queue: str, updated_at: str) -> str:
+    """Return the id of a notice, by which a receiver finds out that it has had it."""
+    text = "\n".join((position.epoch, str(position.offset), event, queue, updated_at))
+    return f"msg_{blake2b(text.encode(), digest_size=16).hexdigest()}"
