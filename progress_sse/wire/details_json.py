@@ -107,7 +107,7 @@ def encode_details(details: Details) -> bytes:
         steps = defaultdict[Claim, list[int]](list)  # Most sessions have one attempt, and many steps of it.
         for step, claim in details.claims.items():
             steps[claim].append(step)
-        hidden["claims"] = [[*claim, held] for claim, held in steps.items()]
+        hidden["claims"] = [[*claim[: 4 if claim.has_stalled else 3], held] for claim, held in steps.items()]
     if details.replaced:
         hidden["replaced"] = details.replaced
     if details.is_cancelled:

@@ -6,7 +6,7 @@ from typing import Final
 
 from progress_sse.core.model import Position, Session
 from progress_sse.wire.json_text import encode_json
-from progress_sse.wire.session_json import encode_listed, shown_step
+from progress_sse.wire.session_json import encode_listed, nine_keys
 
 MAX_BODY_BYTES: Final = 16_384
 
@@ -19,14 +19,15 @@ def encode_notice(event: str, session: Session, position: Position, step: int | 
 
     Where it is too large, it lacks the links, then the labels too, and at last the step.
     """
-    details, number = session.details, step
+    details = session.details
     details = details._replace(error=None if details.error is None else cut(details.error))
-    smaller = (details, details._replace(links=()), details._replace(links=(), labels={}))
-    for shown in (*smaller, smaller[-1]):
-        body = _encode(event, session._replace(progress=session.progress._replace(details=shown)), position, number, page)
+    without_links = details._replace(links=())
+    bare = without_links._replace(labels={})
+    for shown, number in ((details, step), (without_links, step), (bare, step), (bare, None)):
+        smaller = session._replace(progress=session.progress._replace(details=shown))
+        body = _encode(event, smaller, position, number, page)
         if len(body) <= MAX_BODY_BYTES:
             break
-        number = None if shown is smaller[-1] else number
     return body
 
 
@@ -34,7 +35,7 @@ def _encode(event: str, session: Session, position: Position, number: int | None
     data: dict[str, object] = {"session": json.loads(encode_listed(session))}
     if number is not None:
         step = session.progress.steps[number]
-        data["step"] = shown_step(step._replace(message=cut(step.message), error=cut(step.error)))
+        data["step"] = nine_keys(step._replace(message=cut(step.message), error=cut(step.error)))
     data["position"] = str(position)
     if page is not None:
         data["page"] = page

@@ -204,8 +204,9 @@ def _decoded_definitions(data: bytes) -> tuple[StepDefinition, ...]:
 _shared_definitions: Final = lru_cache(maxsize=256)(_decoded_definitions)
 
 
-def _step(step: StepProgress, declared_ms: int | None = None) -> dict[str, object]:
-    shown: dict[str, object] = {
+def nine_keys(step: StepProgress) -> dict[str, object]:
+    """Return the keys that each started step has, JSON-ready."""
+    return {
         "step": step.step,
         "name": step.name,
         "status": step.status,
@@ -216,6 +217,10 @@ def _step(step: StepProgress, declared_ms: int | None = None) -> dict[str, objec
         "message": step.message,
         "error": step.error,
     }
+
+
+def _step(step: StepProgress, declared_ms: int | None = None) -> dict[str, object]:
+    shown = nine_keys(step)
     if step.advance is not None:
         shown["progress"] = {"current": step.advance.current, "total": step.advance.total}
     if step.attempt is not None:
