@@ -1,0 +1,37 @@
+"""Which addresses a notice may be sent to: an operator's file may be wrong, and a name may resolve to anything."""
+
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from typing import Final, TypeAlias
+
+IPAddress: TypeAlias = IPv4Address | IPv6Address
+
+_NAT64: Final = IPv6Network("64:ff9b::/96")  # [RFC 6052 §2.1]
+
+
+def is_loopback_host(host: str) -> bool:
+    """Return whether a host is `localhost` or a literal loopback address, which the operator means as such."""
+    try:
+        return host.lower() == "localhost" or ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def is_allowed(address: IPAddress, *, may_be_private: bool) -> bool:
+    """Return whether a host that is not `is_loopback_host` may be reached at an address.
+
+    It must be globally reachable, and so must be the IPv4 address in it, which a gateway or this machine would use.
+    `may_be_private` allows all others but link-local ones, where clouds hand out credentials, and multicast.
+    """
+    every = (address, *_embedded(address))
+    if any(each.is_link_local or each.is_multicast for each in every):
+        return False
+    return may_be_private or all(each.is_global for each in every)
+
+
+def _embedded(address: IPAddress) -> tuple[IPv4Address, ...]:
+    if isinstance(address, IPv4Address):
+        return ()
+    found = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
+    if address in _NAT64:
+        found.append(IPv4Address(int(address) & 0xFFFFFFFF))
+    return tuple(each for each in found if each is not None)
