@@ -35,7 +35,7 @@ DEFAULT_EVENTS: Final[frozenset[NoticeEvent]] = frozenset({"completed", "failed"
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105
 _SECRET_BYTES: Final = range(24, 65)
 _HOST: Final = re.compile(rb"[0-9A-Za-z._-]+|[0-9A-Fa-f:.]+")
-_MAX_PORT: Final = 65_535
+_PORTS: Final = range(1, 65_536)
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
 _HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]{0,4096}")
 _OWN_HEADERS: Final = re.compile(
@@ -94,18 +94,20 @@ def parse_hooks(text: str, folder: Path, environment: Mapping[str, str]) -> tupl
 
 
 def _from_file(name: str, info: ValidationInfo) -> str:
+    assert info.context is not None
+    folder: Path = info.context["folder"]
     try:
-        content: str = read_file(info.context["folder"] / name).decode().strip()
+        return read_file(folder / name).decode().strip()
     except OSError as error:
         raise ValueError(f"cannot be read: {error.strerror}") from error
-    return content
 
 
 def _from_environment(name: str, info: ValidationInfo) -> str:
-    value: str = info.context["environment"].get(name, "")
-    if not value:
+    assert info.context is not None
+    environment: Mapping[str, str] = info.context["environment"]
+    if not environment.get(name):
         raise ValueError("names a variable that is not set")
-    return value
+    return environment[name]
 
 
 def _check_secret(text: str) -> str:
@@ -126,7 +128,7 @@ def _check_url(text: str, info: ValidationInfo) -> str:
     try:
         url = httpx.URL(text)
         is_fit = (
-            bool(_HOST.fullmatch(url.raw_host)) and (url.port or 1) <= _MAX_PORT and url.scheme in ("http", "https")
+            bool(_HOST.fullmatch(url.raw_host)) and (url.port is None or url.port in _PORTS) and url.scheme in ("http", "https")
         )
     except httpx.InvalidURL:
         is_fit = False

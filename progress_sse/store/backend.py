@@ -1,4 +1,4 @@
-"""The protocols that a backend implements: a core, and four powers, which are objects of their own.
+"""The protocols that a backend implements: a core, and five powers, which are objects of their own.
 
 A backend knows no rules: it stores changes, compares positions for equality, and notifies listeners. Each protocol has
 a suite of tests, which runs over every backend.
@@ -15,6 +15,7 @@ from progress_sse.core.session_filter import SessionFilter
 from progress_sse.store.leases import Leases
 from progress_sse.store.listeners import N, Topic
 from progress_sse.store.log_lines import StoredLines
+from progress_sse.store.outbox import Outbox
 from progress_sse.store.types import Change, LogEntry, PageCursor, Record, RememberedKey, SessionSummary
 
 
@@ -145,6 +146,10 @@ class FullBackend(Backend, Protocol):
     @property
     def leases(self) -> Leases:
         """The signs of life of workers, and when the next ones are due."""
+
+    @property
+    def outbox(self) -> Outbox:
+        """The notices that wait to be sent."""
 
     @property
     def damage_count(self) -> int:

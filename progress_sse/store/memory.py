@@ -12,6 +12,7 @@ from progress_sse.store.leases import LocalLeases
 from progress_sse.store.listeners import LocalTopics, N, Topic, Unsubscribe
 from progress_sse.store.log_lines import StoredLines, find_digest, with_keys
 from progress_sse.store.memory_index import MemoryIndex, summary_of
+from progress_sse.store.outbox import LocalOutbox
 from progress_sse.store.types import (
     ANY_USE,
     Change,
@@ -150,6 +151,7 @@ class MemoryBackend:
         self.lines = _Lines(self._sessions)
         self.histories = LocalHistories()
         self.leases = LocalLeases()
+        self.outbox = LocalOutbox()
 
     async def open(self) -> None:
         """Do nothing."""
@@ -190,6 +192,8 @@ class MemoryBackend:
         if not has_lines_alone:
             self._apply(change, stored)
         self.leases.on_commit(change)
+        if change.notices:
+            self.outbox.on_commit((notice, len(notice.body)) for notice in change.notices)
         if not has_lines_alone:
             self._topics.publish(to_notification(change))
         if change.lines and change.record is not None:

@@ -10,6 +10,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 from progress_sse.core.history import Lesson
 from progress_sse.core.model import Position, Session, SessionStatus
 from progress_sse.core.session_filter import STATES, SessionFilter
+from progress_sse.store.outbox import Notice
 from progress_sse.store.parts_changes import PartsChange
 from progress_sse.wire import session_json
 
@@ -151,6 +152,7 @@ class Change(NamedTuple):
         lines: Lines to append to the session's log, as `encode_line` wrote them. They come after the transitions.
         line_keys: Those of the requests that brought lines, remembered with the log. The change applies only if none
             of them is known.
+        notices: Notices to keep in the outbox, whatever becomes of the session.
     """
 
     session_id: str
@@ -169,6 +171,7 @@ class Change(NamedTuple):
     lesson: Lesson | None = None
     lines: tuple[bytes, ...] = ()
     line_keys: tuple[LineKey, ...] = ()
+    notices: tuple[Notice, ...] = ()
 
     @property
     def has_lines_alone(self) -> bool:

@@ -26,6 +26,7 @@ from progress_sse.store.record_cache import RecordCache
 from progress_sse.store.sqlite import histories, list_queries, log_lines, mutations, queries
 from progress_sse.store.sqlite.encoded_change import EncodedChange
 from progress_sse.store.sqlite.file import DatabaseFile
+from progress_sse.store.sqlite.outbox import SqliteOutbox
 from progress_sse.store.sqlite.reader import SqliteReader
 from progress_sse.store.sqlite.writer import SqliteWriter, WriteResults
 from progress_sse.store.types import (
@@ -76,12 +77,14 @@ class SqliteBackend:
         self.lines = _Lines(self._reader, self._damage)
         self.histories = _Histories(self._reader, self._writer, self._damage, self._purge_soon)
         self.leases = LocalLeases()
+        self.outbox = SqliteOutbox(self._reader, self._writer, self._damage, self._purge_soon)
 
     async def open(self) -> None:
         """Acquire the file, check it for damage, and create a missing one; see `Backend.open`."""
         await self._writer.open()
         self._reader.is_open = True
         self.leases = LocalLeases(self._writer.leased)
+        await self.outbox.open()
 
     async def aclose(self) -> None:
         """Finish the accepted commits and release the file."""
@@ -143,6 +146,8 @@ class SqliteBackend:
             self._records.update(change.session_id, None)  # The cached record may be wrong; read the file next time.
             return
         self.leases.on_commit(change)
+        if change.notices:
+            self.outbox.on_commit(change.notices)
         if not change.has_lines_alone:
             self._records.update(change.session_id, change.record)
             self._topics.publish(to_notification(change))

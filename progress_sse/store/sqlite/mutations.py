@@ -8,7 +8,7 @@ from typing import Final
 from progress_sse.core.errors import ConflictError, StoreFullError
 from progress_sse.core.model import Position
 from progress_sse.store.seals import checksum
-from progress_sse.store.sqlite import histories, log_lines
+from progress_sse.store.sqlite import histories, log_lines, notices
 from progress_sse.store.sqlite.encoded_change import EncodedChange
 from progress_sse.store.sqlite.queries import find_idempotency_key
 from progress_sse.store.types import ANY_USE, Change, Record, StorageLimits, fingerprint
@@ -83,6 +83,8 @@ def write(
         connection.execute("UPDATE keyrings SET mark = 0 WHERE owner = ?", (fingerprint(change.session_id),))
     if change.lesson is not None:
         histories.teach(connection, change.lesson)
+    if change.notices:
+        notices.insert(connection, change.notices)
     return (change.record is not None) - (stored is not None)
 
 

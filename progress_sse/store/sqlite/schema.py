@@ -149,6 +149,24 @@ SCHEMA: Final = (
         PRIMARY KEY (profile, week, name, bucket)
     ) WITHOUT ROWID
     """,
+    # In the order of the commits, and behind them what was dead and is tried again; see `outbox`.
+    """
+    CREATE TABLE notices (
+        rank INTEGER PRIMARY KEY,
+        notice_id TEXT NOT NULL UNIQUE,
+        queue TEXT NOT NULL,
+        lane TEXT NOT NULL,
+        made_ms INTEGER NOT NULL,
+        due_ms INTEGER NOT NULL,
+        wait_ms INTEGER NOT NULL,
+        tries INTEGER NOT NULL,
+        first_try_ms INTEGER,
+        is_dead INTEGER NOT NULL,
+        size INTEGER NOT NULL,
+        body BLOB NOT NULL
+    )
+    """,
+    "CREATE TABLE queues_off (queue TEXT PRIMARY KEY) WITHOUT ROWID",
 )
 
 TABLES: Final = frozenset(name for _, kind, name, *_ in map(str.split, SCHEMA) if kind == "TABLE")

@@ -1,0 +1,260 @@
+"""Notices that wait to be sent: written in the commit of their transition, and kept until delivered or dead.
+
+A *queue* is a receiver, as a hook. In a *lane* of a queue notices are sent in the order of their commits. Times are
+milliseconds since 1970: what waits must outlive the process, and the machine.
+"""
+
+import itertools
+import math
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
+
+from progress_sse._internal.timetable import Timetable
+
+CLAIM_MS: Final = 60_000
+"""For how long one server may send a notice, before another one tries it."""
+
+OVERTAKE_MS: Final = 3_600_000
+"""For how long a notice waits for the former ones of its lane, from its commit on."""
+
+LIFETIME_MS: Final = 7 * 86_400_000
+MAX_IN_LANE: Final = 20
+MAX_WAITING: Final = 10_000
+MAX_WAITING_BYTES: Final = 32 * 2**20
+MAX_DEAD: Final = 1000
+
+
+class Notice(NamedTuple):
+    """A notice as its commit writes it; `made_ms` is the time of that."""
+
+    notice_id: str
+    queue: str
+    lane: str
+    made_ms: int
+    body: bytes
+
+
+class Taken(NamedTuple):
+    """A notice that this server may send now, under its `claim`, and how often it was tried: first at that time."""
+
+    notice_id: str
+    queue: str
+    body: bytes
+    tries: int
+    first_try_ms: int | None
+    claim: str
+
+
+class Later(NamedTuple):
+    """That a notice is to be tried again in `wait_ms`; also if the clock is set back meanwhile."""
+
+    wait_ms: int
+    tries: int
+    first_try_ms: int | None
+
+
+Ending: TypeAlias = Literal["delivered", "dead"]
+
+
+class Outbox(Protocol):
+    """The power to keep the `Change.notices` of commits. `now_ms` is always now, by the wall clock."""
+
+    @property
+    def lost(self) -> Counter[str]:
+        """How many notices of each queue this process dropped unsent: there were too many, or they were too old."""
+
+    async def take(self, queue: str, now_ms: int, most: int) -> Sequence[Taken]:
+        """Claim the notices that are due longest, and return them.
+
+        One waits until the former ones of its lane are delivered or dead, but no longer than `OVERTAKE_MS`.
+        """
+
+    async def settle(self, taken: Taken, result: Ending | Later, now_ms: int) -> bool:
+        """Note what a try came to, and end its claim; `False`: it had another claim by then, and nothing changed."""
+
+    async def wake_at_ms(self, queue: str, now_ms: int) -> float:
+        """Return when a notice may be due; infinity if none waits. Those of other processes may be due before that."""
+
+    async def counts(self, queue: str) -> tuple[int, int]:
+        """Return how many notices of a queue wait, and how many are dead."""
+
+    async def revive(self, queue: str, notice_id: str | None, now_ms: int) -> int:
+        """Let dead notices of a queue wait again, all or one, from their first try on; return how many."""
+
+    async def discard(self, now_ms: int) -> object:
+        """Drop what is older than `LIFETIME_MS`, and all dead ones of a queue but the newest `MAX_DEAD`."""
+
+    async def turn(self, queue: str, *, is_on: bool) -> None:
+        """Turn a queue off for all servers, or on again."""
+
+    async def turned_off(self) -> frozenset[str]:
+        """Return the queues that are turned off."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """A notice that waits, or is dead, and how often it was tried."""
+
+    notice: Notice
+    size: int
+    due_ms: int
+    wait_ms: int = 0
+    tries: int = 0
+    first_try_ms: int | None = None
+    claim: str = ""
+
+
+class _Queue:
+    """The notices of one receiver, in the order of their commits."""
+
+    def __init__(self) -> None:
+        self.waiting: OrderedDict[str, Entry] = OrderedDict()
+        self.dead: OrderedDict[str, Entry] = OrderedDict()
+        self.lanes: dict[str, deque[str]] = {}
+        self.due = Timetable[str]()
+        self.bytes = 0
+
+    def add(self, entry: Entry) -> None:
+        self.waiting[entry.notice.notice_id] = entry
+        self.bytes += entry.size
+        self.lanes.setdefault(entry.notice.lane, deque()).append(entry.notice.notice_id)
+        self.plan(entry)
+
+    def remove(self, notice_id: str) -> Entry:
+        """Let a notice wait no more, and the next of its lane come first."""
+        entry = self.waiting.pop(notice_id)
+        self.bytes -= entry.size
+        self.due.plan(notice_id, math.inf)
+        lane = self.lanes[entry.notice.lane]
+        lane.remove(notice_id)
+        if not lane:
+            del self.lanes[entry.notice.lane]
+        elif not (first := self.waiting[lane[0]]).claim:
+            self.plan(first)
+        return entry
+
+    def plan(self, entry: Entry) -> None:
+        is_first = self.lanes[entry.notice.lane][0] == entry.notice.notice_id
+        at = entry.due_ms if is_first else max(entry.due_ms, entry.notice.made_ms + OVERTAKE_MS)
+        self.due.plan(entry.notice.notice_id, at)
+
+    def surplus(self, lane: str) -> Iterator[str]:
+        """Yield the oldest notices as long as too many wait; each is to be removed."""
+        while len(self.lanes[lane]) > MAX_IN_LANE:
+            yield self.lanes[lane][0]
+        while len(self.waiting) > MAX_WAITING or self.bytes > MAX_WAITING_BYTES:
+            yield next(iter(self.waiting))
+
+
+class LocalOutbox:
+    """The outbox of a store that one process uses; with the process end its claims."""
+
+    def __init__(self, waiting: Iterable[Entry] = (), dead: Iterable[Entry] = (), off: Iterable[str] = ()) -> None:
+        """Begin with what was stored, in the order of the commits."""
+        self.lost = Counter[str]()
+        self._queues = defaultdict[str, _Queue](_Queue)
+        self._off = set(off)
+        self._claims = itertools.count(1)
+        self._seen_ms = 0
+        for entry in waiting:
+            self._queues[entry.notice.queue].add(entry)
+        for entry in dead:
+            self._queues[entry.notice.queue].dead[entry.notice.notice_id] = entry
+
+    def on_commit(self, notices: Iterable[tuple[Notice, int]]) -> Sequence[str]:
+        """Add the notices of a commit, each with the size of its body; return the ids of those that go for them."""
+        gone: list[str] = []
+        for notice, size in notices:
+            queue = self._queues[notice.queue]
+            queue.add(Entry(notice, size, notice.made_ms))
+            for notice_id in queue.surplus(notice.lane):
+                queue.remove(notice_id)
+                self.lost[notice.queue] += 1
+                gone.append(notice_id)
+        return gone
+
+    async def take(self, queue: str, now_ms: int, most: int) -> Sequence[Taken]:
+        """Claim notices; see `Outbox.take`."""
+        self._notice_time(now_ms)
+        entries = self._queues[queue]
+        taken = []
+        for notice_id in entries.due.take_due(now_ms, most):
+            entry = entries.waiting[notice_id]
+            entry.claim = str(next(self._claims))
+            notice = entry.notice
+            taken.append(Taken(notice_id, queue, notice.body, entry.tries, entry.first_try_ms, entry.claim))
+        return taken
+
+    def _notice_time(self, now_ms: int) -> None:
+        """Where the clock was set back, let nothing wait longer than it had to."""
+        if now_ms < self._seen_ms:
+            for queue in self._queues.values():
+                for entry in queue.waiting.values():
+                    entry.due_ms = min(entry.due_ms, now_ms + entry.wait_ms)
+                    if not entry.claim:
+                        queue.plan(entry)
+        self._seen_ms = now_ms
+
+    async def settle(self, taken: Taken, result: Ending | Later, now_ms: int) -> bool:
+        """Note the result; see `Outbox.settle`."""
+        queue = self._queues[taken.queue]
+        entry = queue.waiting.get(taken.notice_id)
+        if entry is None or entry.claim != taken.claim:
+            return False
+        entry.claim = ""
+        if isinstance(result, Later):
+            entry.due_ms, entry.wait_ms = now_ms + result.wait_ms, result.wait_ms
+            entry.tries, entry.first_try_ms = result.tries, result.first_try_ms
+            queue.plan(entry)
+            return True
+        queue.remove(taken.notice_id)
+        if result == "dead":
+            queue.dead[taken.notice_id] = entry
+        return True
+
+    async def wake_at_ms(self, queue: str, now_ms: int) -> float:
+        """Return when a notice may be due; see `Outbox.wake_at_ms`."""
+        self._notice_time(now_ms)
+        return self._queues[queue].due.wake_at()
+
+    async def counts(self, queue: str) -> tuple[int, int]:
+        """Return the numbers; see `Outbox.counts`."""
+        return len(self._queues[queue].waiting), len(self._queues[queue].dead)
+
+    async def revive(self, queue: str, notice_id: str | None, now_ms: int) -> int:
+        """Let dead notices wait again; see `Outbox.revive`."""
+        dead = self._queues[queue].dead
+        revived = [each for each in dead if notice_id in (None, each)]
+        for each in revived:
+            entry = dead.pop(each)
+            self._queues[queue].add(Entry(entry.notice, entry.size, now_ms))
+        return len(revived)
+
+    async def discard(self, now_ms: int) -> Sequence[str]:
+        """Drop what is old; see `Outbox.discard`. Return the ids."""
+        oldest_ms, gone = now_ms - LIFETIME_MS, list[str]()
+        for name, queue in self._queues.items():
+            old = [key for key, entry in queue.waiting.items() if entry.notice.made_ms < oldest_ms]
+            for key in old:
+                queue.remove(key)
+            self.lost[name] += len(old)
+            dead = list(queue.dead)
+            dead = [
+                key
+                for number, key in enumerate(dead, start=MAX_DEAD - len(dead))
+                if number < 0 or queue.dead[key].notice.made_ms < oldest_ms
+            ]
+            for key in dead:
+                del queue.dead[key]
+            gone += old + dead
+        return gone
+
+    async def turn(self, queue: str, *, is_on: bool) -> None:
+        """Turn a queue off or on; see `Outbox.turn`."""
+        (self._off.discard if is_on else self._off.add)(queue)
+
+    async def turned_off(self) -> frozenset[str]:
+        """Return the queues that are off; see `Outbox.turned_off`."""
+        return frozenset(self._off)
