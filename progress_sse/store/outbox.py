@@ -83,8 +83,11 @@ class Outbox(Protocol):
     async def revive(self, queue: str, notice_id: str | None, now_ms: int) -> int:
         """Let dead notices of a queue wait again, all or one, from their first try on; return how many."""
 
-    async def discard(self, now_ms: int) -> object:
-        """Drop what is older than `LIFETIME_MS`, and all dead ones of a queue but the newest `MAX_DEAD`."""
+    async def discard(self, queues: Iterable[str], now_ms: int) -> object:
+        """Drop of these queues what is older than `LIFETIME_MS` and what is too much; of others the former at least.
+
+        Too much is what exceeds `MAX_WAITING`, `MAX_WAITING_BYTES` and `MAX_DEAD`; the oldest go.
+        """
 
     async def turn(self, queue: str, *, is_on: bool) -> None:
         """Turn a queue off for all servers, or on again."""
@@ -232,7 +235,7 @@ class LocalOutbox:
             self._queues[queue].add(Entry(entry.notice, entry.size, now_ms))
         return len(revived)
 
-    async def discard(self, now_ms: int) -> Sequence[str]:
+    async def discard(self, _queues: Iterable[str], now_ms: int) -> Sequence[str]:
         """Drop what is old; see `Outbox.discard`. Return the ids."""
         oldest_ms, gone = now_ms - LIFETIME_MS, list[str]()
         for name, queue in self._queues.items():

@@ -49,6 +49,7 @@ from progress_sse.store.redis.keys import Keyspace, SessionKeys, index_entry
 from progress_sse.store.redis.leases import RedisLeases
 from progress_sse.store.redis.log_lines import RedisLines
 from progress_sse.store.redis.messages import encode_list_message
+from progress_sse.store.redis.outbox import RedisOutbox
 from progress_sse.store.redis.pipeline import (
     ClusterCommandExecutor,
     CommandExecutor,
@@ -117,6 +118,7 @@ class RedisBackend:
         self._index = SessionIndex(*parts, self.lists)
         self.histories = RedisHistories(*parts)
         self.leases = RedisLeases(*parts, self._lifetime_ms)
+        self.outbox = RedisOutbox(*parts, is_cluster=self._pool is None)
         self.lines = RedisLines(self._executor, self._decode, self._limits, self._script_of)
         self._followed = FollowedSessions(self._read)
         self._topics = RedisTopics(self._keyspace, self._followed, self.lines, make_pubsub)
@@ -216,10 +218,11 @@ class RedisBackend:
         before = _progress_at(known.record, change.expected)
         entry = await self._index.enter(change, before, self._limits.max_sessions)
         await self.leases.before_commit(change)
+        await self.outbox.enter(change)
         keys, common = self._script_of(change.session_id, known)
         command = self._commit_command(change, keys, common)
         with self._decode.noting(change.session_id):
-            outcome, revision, created_at, keys_left, *lines_kept = await self._executor.submit(command)
+            outcome, revision, created_at, keys_left, *further = await self._executor.submit(command)
         created_at = created_at.decode(errors="replace")
         former_entry = index_entry(created_at, change.session_id) if created_at else None
         if outcome == scripts.SIGN_SEEN:
@@ -238,7 +241,9 @@ class RedisBackend:
             self._publish_in_cluster(change)
             await self._followed.on_commit(keys.channel, change, int(revision) if outcome == scripts.APPLIED else None)
         if change.lines and outcome == scripts.APPLIED:
-            self.lines.on_commit(change, keys, *lines_kept)
+            self.lines.on_commit(change, keys, *further[:2])
+        if change.notices:
+            await self.outbox.on_commit(change, further[-1] if outcome == scripts.APPLIED else ())
         await self.leases.after_commit(change)
         if change.record is None and keys_left:
             await self._keep_orphaned_keys(change.session_id, keys_left)
@@ -253,9 +258,12 @@ class RedisBackend:
             self.leases.demand_arguments(change.silence),
             self.leases.sign_arguments(change.signs),
             "" if self._pool is None else self._keyspace.list_channel(change.session_id),
+            self.outbox.arguments(change),
         )
         has_lines = change.lines or change.record is None or change.is_fresh or change.record.session.details.log
         touched = keys.of_lines if has_lines else keys.of_transitions
+        if change.notices:
+            touched = [*keys.of_notices, *self.outbox.indexes(change)]
         return PendingCommand(
             scripts.COMMIT, touched, (*common, *arguments, *self.lines.arguments(change, keys)), is_write=True
         )

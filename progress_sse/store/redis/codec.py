@@ -71,6 +71,7 @@ def commit_arguments(
     silence: Sequence[Argument],
     signs: Sequence[Argument],
     list_channel: str,
+    notices: Sequence[Argument],
 ) -> list[Argument]:
     """Return the arguments of the script `COMMIT` that follow those of all scripts of a session.
 
@@ -96,6 +97,7 @@ def commit_arguments(
         *_counted(part for entry in change.entries for part in (*entry, _checksum(change.session_id, entry))),
         *_counted(part for key in change.keys for part in (key.name, key.former_use, _encode_key(key))),
         *_counted(signs),
+        *notices,
     ]
 
 

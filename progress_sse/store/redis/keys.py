@@ -28,6 +28,8 @@ class SessionKeys(NamedTuple):
             `created_at`; kept for `TOMBSTONE_MS`.
         lines: Stream: its newest log lines by number. The newest number, and the bytes of all, stand in the state.
         line_keys: String: the newest commits with lines, and the idempotency keys of lines; see ``lines.lua``.
+        notices: Hash: what is known of its notices that wait or are dead, by their ids; outlives the session.
+        notice_bodies: Hash: their bodies.
         line_channel: Where its log lines are published.
         channel: Where its changes are published; no key, and all databases of a server share them.
     """
@@ -39,6 +41,8 @@ class SessionKeys(NamedTuple):
     tombstone: str
     lines: str
     line_keys: str
+    notices: str
+    notice_bodies: str
     line_channel: str
     channel: str
 
@@ -49,8 +53,13 @@ class SessionKeys(NamedTuple):
 
     @property
     def of_lines(self) -> Sequence[str]:
-        """The keys of a script that knows all of the session."""
+        """The keys of a script that knows its log lines too."""
         return self[:7]
+
+    @property
+    def of_notices(self) -> Sequence[str]:
+        """The keys of a script that knows all of the session."""
+        return self[:9]
 
 
 class Keyspace:
@@ -75,6 +84,8 @@ class Keyspace:
         """Hash: the lease clock; see ``leases``."""
         self.lease_checks = f"{prefix}:{{leases}}:d"
         """Sorted set: the id of each session whose worker holds a lease, and when on the lease clock to check it."""
+        self.queues_off = f"{prefix}:{{outbox}}:off"
+        """Set: the queues of notices that are turned off."""
         self.format = f"{prefix}:format"
         """String: the format of the store."""
         self.profiles = f"{prefix}:profiles"
@@ -96,6 +107,14 @@ class Keyspace:
         number = int(fingerprint(session_id)[:4], 16) % LIST_CHANNELS
         return f"{self._prefix}:{{lists-{number}}}:{self._database}"
 
+    def waiting(self, queue: str) -> str:
+        """Return the key of a sorted set: the places of the notices that wait for a receiver, and when each is due."""
+        return f"{self._prefix}:{{outbox}}:w:{queue}"
+
+    def dead(self, queue: str) -> str:
+        """Return the key of a sorted set: the places of the notices that are dead, and when they died."""
+        return f"{self._prefix}:{{outbox}}:d:{queue}"
+
     def ticket(self, name: str) -> str:
         """Return the key of a value that is kept for a short time; see `auth.tickets.OneTimeStore`."""
         return f"{self._prefix}:slip:{name}"
@@ -116,8 +135,8 @@ class Keyspace:
         """Return the keys of the session whose id has this fingerprint."""
         base = f"{self._prefix}:{{{tag}}}"
         channel = f"{base}:{self._database}"
-        state, log, keys, ranks, tombstone, lines, line_keys = (f"{base}:{name}" for name in "slkrtnj")
-        return SessionKeys(state, log, keys, ranks, tombstone, lines, line_keys, f"{channel}:n", channel)
+        of_session = [f"{base}:{name}" for name in "slkrtnjob"]
+        return SessionKeys._make([*of_session, f"{channel}:n", channel])
 
 
 def index_entry(created_at: str, session_id: str) -> str:

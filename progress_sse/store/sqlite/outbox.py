@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Final
 
@@ -87,9 +87,9 @@ class SqliteOutbox:
         await self._writer.submit(partial(notices.revive, queue=queue, notice_id=notice_id, now_ms=now_ms))
         return await self._local.revive(queue, notice_id, now_ms)
 
-    async def discard(self, now_ms: int) -> None:
+    async def discard(self, queues: Iterable[str], now_ms: int) -> None:
         """Drop what is old; see `Outbox.discard`."""
-        gone = await self._local.discard(now_ms)
+        gone = await self._local.discard(queues, now_ms)
         for n in range(0, len(gone), _PAGE):
             await self._remove(gone[n : n + _PAGE])
 

@@ -57,7 +57,7 @@ class Script(NamedTuple):
 READ: Final = Script.load("session.lua", "read.lua")
 """Returns a session, unless the caller knows its state, and its transitions after a position, if asked for."""
 
-COMMIT: Final = Script.load("session.lua", "signs.lua", "lines.lua", "commit.lua")
+COMMIT: Final = Script.load("session.lua", "signs.lua", "lines.lua", "outbox.lua", "commit.lua")
 """Applies a change, if the session is at the expected position and no idempotency key was used meanwhile.
 
 Returns the outcome (0: not applied, since the session has changed), the revision, a `created_at`, the number of
@@ -80,6 +80,15 @@ IN_DOUBT: Final = -1
 
 READ_LINES: Final = Script.load("session.lua", "read_lines.lua")
 """Returns the log lines after a number, with the epoch of their session."""
+
+TAKE_NOTICE: Final = Script.load("outbox.lua", "take_notice.lua")
+"""Claims a notice that is due."""
+
+SETTLE_NOTICE: Final = Script.load("outbox.lua", "settle_notice.lua")
+"""Ends the claim of a notice, and returns which one of its lane comes next."""
+
+REVIVE_NOTICE: Final = Script.load("outbox.lua", "revive_notice.lua")
+"""Lets a dead notice wait again."""
 
 KEEP_ORPHANED_KEYS: Final = Script.load("keep_orphaned_keys.lua")
 """Counts the idempotency keys of a removed session, and returns the ids whose keys have to go for them."""

@@ -1,7 +1,7 @@
 
 -- Applies a change, if the session is at the expected position and no idempotency key was used meanwhile.
--- Returns outcome, revision, a `created_at`, the number of idempotency keys that a removed session leaves, and, of a
--- change with lines, the numbers of the oldest line that is kept and of the newest.
+-- Returns outcome, revision, a `created_at`, the number of idempotency keys that a removed session leaves; of a change
+-- with lines, the numbers of the oldest line that is kept and of the newest; and of one with notices, those that go.
 
 local CONFLICT, APPLIED, APPLIED_BEFORE, SIGN_SEEN, IN_DOUBT = 0, 1, 2, 3, -1
 
@@ -24,6 +24,12 @@ local history, history_bytes = tonumber(take()), tonumber(take())
 local lifetime_ms, key_lifetime_ms, tombstone_ms = take(), take(), take()
 local message, list_channel, list_message = take(), take(), take()
 local fields, entries, keys, signs = take_list(), take_list(), take_list(), take_list()
+local notices, most_in_lane, notices_lifetime_ms = take_list(), nil, nil
+if #notices > 0 then
+    most_in_lane, notices_lifetime_ms = tonumber(take()), take()
+    redis.call('HLEN', KEYS[8])  -- As with the session's keys, a foreign value there fails the script.
+    redis.call('HLEN', KEYS[9])
+end
 local has_lines = at < #ARGV
 
 local epoch, n, revision = load_current()
@@ -130,11 +136,15 @@ local function renew_all()
     end
 end
 
+local gone
+
 local function applied()
+    local reply = {APPLIED, revision, created_at, keys_left}
     if has_lines then
-        return {APPLIED, revision, created_at, keys_left, added.last - added.kept + 1, added.last}
+        reply[5], reply[6] = added.last - added.kept + 1, added.last
     end
-    return {APPLIED, revision, created_at, keys_left}
+    reply[#reply + 1] = gone
+    return reply
 end
 
 if has_lines_alone then
@@ -182,6 +192,14 @@ if is_fresh then
 end
 if #keys > 0 then
     remember_keys()
+end
+if #notices > 0 then
+    gone = keep_notices(KEYS[8], KEYS[9], notices, most_in_lane, notices_lifetime_ms)
+    for i = 10, #KEYS do  -- The indexes of their queues, where they lie at the same server.
+        local first = (i - 10) * 6
+        redis.call('ZADD', KEYS[i], notices[first + 4], notices[first + 5])
+        redis.call('PEXPIRE', KEYS[i], notices_lifetime_ms)
+    end
 end
 if has_lines then
     append_lines(added, token, lifetime_ms)
