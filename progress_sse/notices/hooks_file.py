@@ -128,7 +128,9 @@ def _check_url(text: str, info: ValidationInfo) -> str:
     try:
         url = httpx.URL(text)
         is_fit = (
-            bool(_HOST.fullmatch(url.raw_host)) and (url.port is None or url.port in _PORTS) and url.scheme in ("http", "https")
+            bool(_HOST.fullmatch(url.raw_host))
+            and (url.port is None or url.port in _PORTS)
+            and url.scheme in ("http", "https")
         )
     except httpx.InvalidURL:
         is_fit = False

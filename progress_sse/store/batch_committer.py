@@ -23,7 +23,7 @@ from progress_sse.core.log_lines import split_count
 from progress_sse.core.updates import AppendLines
 from progress_sse.store.backend import FullBackend
 from progress_sse.store.backend_monitor import BackendMonitor
-from progress_sse.store.change_builder import ChangeBuilder
+from progress_sse.store.change_builder import ChangeBuilder, MakeNotices
 from progress_sse.store.command_queue import QueuedCommand
 from progress_sse.store.idempotency import first_answer, oldest_counting_use
 from progress_sse.store.learned_cache import LearnedCache
@@ -45,7 +45,10 @@ Answers: TypeAlias = Sequence[Applied | Exception]
 
 
 class BatchCommitter:
-    """Applies batches of commands and commits the changes; counts runs that taught, and lines that were appended."""
+    """Applies batches of commands and commits the changes; counts runs that taught, and lines that were appended.
+
+    While `make_notices` is set, changes bring the notices that it makes.
+    """
 
     def __init__(
         self,
@@ -60,6 +63,7 @@ class BatchCommitter:
         self.reader_requests: Counter[tuple[AskKind, AskState]] = Counter()
         """How many got to a state here."""
         self.runs_learned = self.line_count = 0
+        self.make_notices: MakeNotices | None = None
         self._backend = backend
         self._monitor = monitor
         self._clock = clock
@@ -124,7 +128,10 @@ class BatchCommitter:
         learned, profile = self._nothing_learned, _profile_of(stored, batch[0].command)
         if profile is not None and self._learned is not None:
             learned = await self._learned.get(profile)
-        builder = ChangeBuilder(session_id, stored, self._clock.monotonic(), learned)
+        make_notices = self.make_notices
+        if make_notices is not None and not session_id.startswith(make_notices.prefixes):
+            make_notices = None
+        builder = ChangeBuilder(session_id, stored, self._clock.monotonic(), learned, make_notices)
         if len(batch) == 1 and batch[0].key is None:  # The usual case, without a wait.
             answers: Sequence[Applied | Exception] = [builder.apply(batch[0].command, self._clock.now())]
         else:

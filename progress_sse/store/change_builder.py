@@ -1,16 +1,19 @@
 """The change that a batch of commands makes to a stored session."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Protocol
 
 from progress_sse.core import state_machine, step_rules
 from progress_sse.core.commands import Command, Create, Delete, ServerCommand
 from progress_sse.core.errors import PreconditionFailedError, ProblemError
 from progress_sse.core.history import NOTHING_LEARNED, Learned, Lesson
 from progress_sse.core.model import Position, Session
+from progress_sse.core.session_filter import Label
 from progress_sse.core.session_rules import check_lines, dated_lines
 from progress_sse.core.updates import AppendLines, Beat, anywhere
 from progress_sse.store.idempotency import removal_of
+from progress_sse.store.outbox import Notice
 from progress_sse.store.parts_changes import PartsChange, parts_changes
 from progress_sse.store.types import (
     Applied,
@@ -28,6 +31,23 @@ from progress_sse.wire import session_json
 from progress_sse.wire.log_lines_json import encode_line
 
 
+class MakeNotices(Protocol):
+    """Makes the notices of a transition. It is called for sessions only that may have some: no others pay for it.
+
+    Attributes:
+        prefixes: With which their ids begin.
+        labels: Of which each has one; `None`: none is needed.
+    """
+
+    prefixes: tuple[str, ...]
+    labels: frozenset[Label] | None
+
+    def __call__(
+        self, before: Session | None, outcome: state_machine.Outcome, position: Position, now: datetime
+    ) -> Sequence[Notice]:
+        """Return the notices of a transition to `position`."""
+
+
 class ChangeBuilder:
     """Applies commands one after the other to a stored session, and builds the change to commit.
 
@@ -37,12 +57,29 @@ class ChangeBuilder:
     """
 
     __slots__ = (
-        *("_entries", "_is_fresh", "_learned", "_lesson", "_lines", "_monotonic", "_resets_log", "_signs", "_silence"),
-        *("_steps", "_steps_with_parts", "keys", "line_keys", "moved_count", "record", "session_id", "stored"),
+        *("_entries", "_is_fresh", "_learned", "_lesson", "_lines", "_make_notices", "_monotonic", "_notices"),
+        *(
+            "_resets_log",
+            "_signs",
+            "_silence",
+            "_steps",
+            "_steps_with_parts",
+            "keys",
+            "line_keys",
+            "moved_count",
+            "record",
+            "session_id",
+            "stored",
+        ),
     )
 
     def __init__(
-        self, session_id: str, stored: Record | None, monotonic: float = 0.0, learned: Learned | None = None
+        self,
+        session_id: str,
+        stored: Record | None,
+        monotonic: float = 0.0,
+        learned: Learned | None = None,
+        make_notices: MakeNotices | None = None,
     ) -> None:
         self.session_id = session_id
         self.stored = self.record = stored
@@ -60,6 +97,8 @@ class ChangeBuilder:
         self._silence: SilenceDemand | None = None
         self._learned = learned
         self._lesson: Lesson | None = None
+        self._make_notices = make_notices
+        self._notices: tuple[Notice, ...] = ()
 
     @property
     def signs(self) -> tuple[Sign, ...]:
@@ -100,6 +139,7 @@ class ChangeBuilder:
             self._lesson,
             self._lines,
             tuple(self.line_keys.values()),
+            self._notices,
         )
 
     def apply(self, command: Command, now: datetime) -> Applied | Exception:
@@ -117,6 +157,12 @@ class ChangeBuilder:
                 self._advance(outcome.session, outcome)
                 if outcome.lesson is not None and self._learned is not None:
                     self._lesson = outcome.lesson
+                make = self._make_notices
+                if make is not None and (
+                    make.labels is None or not make.labels.isdisjoint(outcome.session.progress.details.labels.items())
+                ):
+                    assert self.record is not None
+                    self._notices += tuple(make(before, outcome, self.record.position, now))
             if outcome.about is not None and outcome.session is not None:
                 if outcome.session.progress.details.claims:
                     self._note_sign(before, outcome.session, outcome.about, now)

@@ -1,0 +1,48 @@
+"""Makes the notices of a transition, for each hook that wants one."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from urllib.parse import quote
+
+from progress_sse.core.model import Position, Session
+from progress_sse.core.notices import events_of
+from progress_sse.core.session_filter import Label, state_of
+from progress_sse.core.state_machine import Outcome
+from progress_sse.notices.hooks_file import Hook
+from progress_sse.store.outbox import Notice
+from progress_sse.wire.notice_json import encode_notice, notice_id
+
+
+class NoticeMaker:
+    """The hooks, as commits ask them; see `store.change_builder.MakeNotices`."""
+
+    def __init__(self, hooks: Sequence[Hook], public_url: str | None = None) -> None:
+        """Make notices for `hooks`; those of pages below `public_url` name the page of their session."""
+        self.prefixes = tuple(hook.wanted.prefix for hook in hooks)
+        self.labels: frozenset[Label] | None = None
+        if all(hook.wanted.labels for hook in hooks):
+            self.labels = frozenset[Label]().union(*(hook.wanted.labels for hook in hooks))
+        self._hooks = hooks
+        self._public_url = public_url
+
+    def __call__(self, before: Session | None, outcome: Outcome, position: Position, now: datetime) -> Sequence[Notice]:
+        """Return the notices of a transition to `position` that is committed now."""
+        events = tuple(events_of(before, outcome))
+        if not events:
+            return ()
+        session = outcome.session
+        assert session is not None
+        session_id = session.progress.session_id
+        state, labels = state_of(session.progress), session.details.labels
+        hooks = [hook for hook in self._hooks if hook.wanted.matches(session_id, state, labels)]
+        page = None if self._public_url is None else f"{self._public_url}/s/{quote(session_id, safe='')}"
+        step = outcome.steps[0] if len(outcome.steps) == 1 else None
+        made_ms = int(now.timestamp() * 1000)
+        notices: list[Notice] = []
+        for event in events:
+            wanting = [hook.name for hook in hooks if event in hook.events]
+            body = encode_notice(event, session, position, step, page) if wanting else b""
+            for name in wanting:
+                message_id = notice_id(position, event, name, session.progress.updated_at)
+                notices.append(Notice(message_id, name, session_id, made_ms, body))
+        return notices
