@@ -1,0 +1,146 @@
+"""One try to deliver a notice: a signed POST to an address that is allowed, which follows no redirect."""
+
+import asyncio
+import ssl
+import time
+from base64 import b64encode
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from hashlib import sha256
+from hmac import digest
+from importlib.metadata import version
+from ipaddress import ip_address
+from socket import SOCK_STREAM, getaddrinfo
+from typing import Final
+from urllib.request import getproxies, proxy_bypass
+
+from progress_sse._internal.http_library import httpx
+from progress_sse.client.codec import retry_after_s
+from progress_sse.notices.addresses import is_allowed, is_loopback_host
+from progress_sse.notices.hooks_file import Hook
+from progress_sse.notices.schedule import Try
+
+CONNECT_S: Final = 5.0
+TRY_S: Final = 15.0
+"""Seconds for a connection, and for a whole try."""
+
+MAX_BODY_BYTES: Final = 4096
+"""Bytes that a test reads of the body of an answer; a notice reads none."""
+
+RESOLVER_THREADS: Final = 8
+
+
+class NotAllowedError(Exception):
+    """Raised where the name of a receiver has only addresses that it must not have."""
+
+
+class Guarded(httpx.AsyncHTTPTransport):
+    """Resolves the name of a receiver once for each request, and connects to the addresses that are allowed, in turn.
+
+    Host header, certificate and server name stay those of the name.
+    """
+
+    def __init__(self, resolver: ThreadPoolExecutor, *, may_be_private: bool, verify: ssl.SSLContext) -> None:
+        """Resolve in threads of `resolver`: a name server that hangs must not use up those of the application."""
+        super().__init__(verify=verify, limits=httpx.Limits(max_keepalive_connections=0))
+        self._resolver = resolver
+        self._may_be_private = may_be_private
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request; a `NotAllowedError` if no address is allowed."""
+        url = request.url
+        refused: Exception = NotAllowedError(f"{url.host} has no address that a hook may reach")
+        for address in await self._addresses(url):
+            request.url = url.copy_with(host=address)
+            request.extensions["sni_hostname"] = url.host
+            try:
+                return await super().handle_async_request(request)
+            except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+                refused = error
+        raise refused
+
+    async def _addresses(self, url: httpx.URL) -> Sequence[str]:
+        port = url.port or (443 if url.scheme == "https" else 80)
+        look_up = asyncio.get_running_loop().run_in_executor(
+            self._resolver, lambda: getaddrinfo(url.host, port, type=SOCK_STREAM)
+        )
+        found = dict.fromkeys(str(each[4][0]) for each in await look_up)
+        if is_loopback_host(url.host):
+            return [each for each in found if ip_address(each).is_loopback]
+        return [each for each in found if is_allowed(ip_address(each), may_be_private=self._may_be_private)]
+
+
+def environment_proxy(url: httpx.URL) -> str | None:
+    """Return the proxy that the environment names for a URL."""
+    proxies = getproxies()
+    proxy = proxies.get(url.scheme) or proxies.get("all")
+    return None if not proxy or proxy_bypass(url.host) else proxy if "//" in proxy else f"http://{proxy}"
+
+
+class Deliverer:
+    """Sends requests to one receiver. It writes no log of its own: URLs and headers may hold secrets."""
+
+    def __init__(self, hook: Hook, resolver: ThreadPoolExecutor) -> None:
+        self._hook = hook
+        verify = httpx.create_ssl_context()
+        if hook.ca is not None:
+            verify = ssl.create_default_context(cadata=hook.ca)
+        proxy = environment_proxy(hook.url) if hook.uses_proxy else None
+        self._transport: httpx.AsyncHTTPTransport = (
+            Guarded(resolver, may_be_private=hook.is_private, verify=verify)
+            if proxy is None
+            else httpx.AsyncHTTPTransport(proxy=proxy, verify=verify)
+        )
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._transport.aclose()
+
+    async def send(self, notice_id: str, body: bytes, *, reads_body: bool = False) -> Try:
+        """Make one try, which ends as soon as the head of the answer is there, or the beginning of its body is read."""
+        began = time.monotonic()
+        status, error = 0, ""
+        retry_after: float | None = None
+        content = bytearray()
+        try:
+            async with asyncio.timeout(TRY_S):
+                response = await self._transport.handle_async_request(self._request(notice_id, body))
+                status, retry_after = response.status_code, retry_after_s(response.headers)
+                try:
+                    if reads_body:
+                        await _read(response, content)
+                finally:
+                    await response.aclose()
+        except TimeoutError:
+            error = f"no answer within {TRY_S:g} s"
+        except (httpx.HTTPError, httpx.InvalidURL, NotAllowedError, OSError, ValueError) as failure:
+            error = str(failure) or type(failure).__name__
+        return Try(
+            status, "" if status else error, round(1000 * (time.monotonic() - began)), retry_after, bytes(content)
+        )
+
+    def _request(self, notice_id: str, body: bytes) -> httpx.Request:
+        hook, timestamp = self._hook, str(int(time.time()))
+        signed = b".".join((notice_id.encode(), timestamp.encode(), body))
+        signatures = (f"v1,{b64encode(digest(secret, signed, sha256)).decode()}" for secret in hook.secrets)
+        headers = [
+            *hook.headers,
+            ("Content-Type", "application/json"),
+            ("Accept-Encoding", "identity"),
+            ("User-Agent", f"progress-sse/{version('progress-sse')}"),
+            ("webhook-id", notice_id),
+            ("webhook-timestamp", timestamp),
+            ("webhook-signature", " ".join(signatures)),
+        ]
+        timeout = httpx.Timeout(TRY_S, connect=CONNECT_S).as_dict()
+        return httpx.Request("POST", hook.url, headers=headers, content=body, extensions={"timeout": timeout})
+
+
+async def _read(response: httpx.Response, content: bytearray) -> None:
+    assert isinstance(response.stream, httpx.AsyncByteStream)
+    with suppress(httpx.HTTPError):
+        async for chunk in response.stream:
+            content += chunk[: MAX_BODY_BYTES - len(content)]
+            if len(content) == MAX_BODY_BYTES:
+                return

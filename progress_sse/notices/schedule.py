@@ -1,0 +1,84 @@
+"""When a notice is tried again, and when a receiver counts as down. Pure; times are milliseconds."""
+
+import random
+from collections import deque
+from http import HTTPStatus
+from typing import Final, NamedTuple
+
+from progress_sse.store.outbox import Ending, Later, Taken
+
+DELAYS_MS: Final = tuple(1000 * each for each in (0, 5, 300, 1_800, 7_200, 18_000, 36_000, 36_000))
+"""Before each try of a notice, since the one before; the first is at once."""
+
+JITTER: Final = 0.1
+FAILURES_OF_DOWN: Final = 8
+PROBE_PAUSES_MS: Final = (30_000, 60_000, 120_000, 240_000, 300_000)
+MAX_RETRY_AFTER_MS: Final = 3_600_000
+
+
+class Try(NamedTuple):
+    """What a try came to: a status, or an error, in so many milliseconds."""
+
+    status: int = 0
+    error: str = ""
+    duration_ms: int = 0
+    retry_after_s: float | None = None
+    body: bytes = b""
+
+    @property
+    def has_succeeded(self) -> bool:
+        """Whether the receiver has taken the notice."""
+        return 200 <= self.status < 300
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the receiver wants no more notices."""
+        return self.status == HTTPStatus.GONE
+
+    @property
+    def is_outage(self) -> bool:
+        """Whether it shows that the receiver is away or overloaded, rather than that it refuses this notice."""
+        return self.status == 0 or self.status == HTTPStatus.TOO_MANY_REQUESTS or self.status >= 500
+
+
+class Receiver:
+    """Whether a receiver is up, and when the next try to it may begin."""
+
+    def __init__(self) -> None:
+        self.next_try_ms = 0.0
+        self._outages: deque[bool] = deque(maxlen=FAILURES_OF_DOWN)
+        self._probes = 0
+
+    @property
+    def is_down(self) -> bool:
+        """Whether only one notice is tried at a time, now and then."""
+        return len(self._outages) == FAILURES_OF_DOWN and all(self._outages)
+
+    def result_of(self, taken: Taken, tried: Try, now_ms: int) -> Ending | Later:
+        """Note a try, and return what becomes of its notice. While the receiver is down, its tries are not counted."""
+        was_down = self.is_down
+        self._outages.append(tried.is_outage)
+        if tried.has_succeeded:
+            self._probes, self.next_try_ms = 0, 0
+            return "delivered"
+        if tried.status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
+            self._wait(now_ms + min(1000 * (tried.retry_after_s or 0), MAX_RETRY_AFTER_MS))
+        if self.is_down:
+            self._wait(now_ms + PROBE_PAUSES_MS[min(self._probes, len(PROBE_PAUSES_MS) - 1)])
+            self._probes += 1
+        first_try_ms = now_ms if taken.first_try_ms is None else taken.first_try_ms
+        if tried.is_gone or (was_down and tried.is_outage):
+            return Later(0, taken.tries, first_try_ms)
+        tries = taken.tries + 1
+        if tries == len(DELAYS_MS):
+            return "dead"
+        return Later(_wait_ms(tries, first_try_ms, now_ms), tries, first_try_ms)
+
+    def _wait(self, until_ms: float) -> None:
+        self.next_try_ms = max(self.next_try_ms, until_ms)
+
+
+def _wait_ms(tries: int, first_try_ms: int, now_ms: int) -> int:
+    """Return how long a notice waits: the times of its tries count from its first one, a late try moves none."""
+    due_ms = first_try_ms + sum(DELAYS_MS[: tries + 1]) + random.uniform(-JITTER, JITTER) * DELAYS_MS[tries]  # noqa: S311
+    return max(DELAYS_MS[1], round(due_ms - now_ms))

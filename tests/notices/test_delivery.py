@@ -1,0 +1,203 @@
+"""One try to deliver a notice, to receivers that behave as receivers do, and to hostile ones."""
+
+import asyncio
+import logging
+from base64 import b64encode
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from hashlib import sha256
+from hmac import digest
+from socket import AF_INET, SOCK_STREAM
+from typing import Any
+
+import pytest
+
+from progress_sse._internal.http_library import httpx
+from progress_sse._internal.tasks import cancel
+from progress_sse.notices import delivery
+from progress_sse.notices.delivery import Deliverer
+from progress_sse.notices.hooks_file import Hook
+from progress_sse.notices.schedule import Try
+from tests.harness.http1 import HOST, free_port
+
+KEYS = (b"k" * 24, b"o" * 32)
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+class Stub:
+    """A receiver that answers with given bytes, in its own time, and keeps the requests."""
+
+    def __init__(self, *pieces: bytes | float) -> None:
+        self.pieces = pieces
+        self.requests: list[bytes] = []
+        self.port = 0
+        self.tasks: set[asyncio.Task[Any]] = set()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self.tasks.add(task)
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+        self.requests.append(head + await reader.readexactly(length))
+        try:
+            for piece in self.pieces:
+                if isinstance(piece, bytes):
+                    writer.write(piece)
+                    await writer.drain()
+                else:
+                    await asyncio.sleep(piece)
+        except (ConnectionError, asyncio.CancelledError):
+            pass
+        finally:
+            writer.close()
+
+    @property
+    def head(self) -> dict[str, str]:
+        lines = self.requests[0].partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")[1:]
+        return {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+
+
+@asynccontextmanager
+async def receiving(*pieces: bytes | float) -> AsyncIterator[Stub]:
+    stub = Stub(*pieces)
+    server = await asyncio.start_server(stub.serve, HOST, 0)
+    stub.port = server.sockets[0].getsockname()[1]
+    async with server:
+        yield stub
+        await cancel(*stub.tasks)
+
+
+@pytest.fixture(scope="module")
+def resolver() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(2) as threads:
+        yield threads
+
+
+Send = Callable[..., Awaitable[Try]]
+
+
+@pytest.fixture
+def send(resolver: ThreadPoolExecutor) -> Send:
+    """Send a notice to a URL by a hook with these properties."""
+
+    async def send(url: str, *, reads_body: bool = False, **properties: Any) -> Try:
+        deliverer = Deliverer(Hook("a", httpx.URL(url), KEYS, **properties), resolver)
+        try:
+            return await deliverer.send("msg_1", b'{"type":"session.completed"}', reads_body=reads_body)
+        finally:
+            await deliverer.aclose()
+
+    return send
+
+
+def resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> list[str]:
+    """Let every name have these addresses; return the names that are looked up."""
+    asked: list[str] = []
+
+    def getaddrinfo(host: str, port: int, **_: object) -> list[tuple[Any, ...]]:
+        asked.append(host)
+        return [(AF_INET, SOCK_STREAM, 6, "", (address, port)) for address in addresses]
+
+    monkeypatch.setattr(delivery, "getaddrinfo", getaddrinfo)
+    return asked
+
+
+async def test_a_notice_is_signed(send: Send) -> None:
+    """Under the operator's path, with his headers, by each secret."""
+    async with receiving(OK) as stub:
+        tried = await send(f"http://{HOST}:{stub.port}/in?x=1", headers=(("Authorization", "Bearer t"),))
+    assert (tried.status, tried.error, tried.has_succeeded) == (200, "", True)
+    head, _, body = stub.requests[0].partition(b"\r\n\r\n")
+    assert head.startswith(b"POST /in?x=1 HTTP/1.1\r\n")
+    assert body == b'{"type":"session.completed"}'
+    assert (stub.head["authorization"], stub.head["content-type"]) == ("Bearer t", "application/json")
+    assert stub.head["host"] == f"{HOST}:{stub.port}"
+    signed = f"msg_1.{stub.head['webhook-timestamp']}.".encode() + body
+    expected = [f"v1,{b64encode(digest(key, signed, sha256)).decode()}" for key in KEYS]
+    assert stub.head["webhook-signature"].split(" ") == expected
+    assert stub.head["webhook-id"] == "msg_1"
+
+
+async def test_the_head_decides(send: Send) -> None:
+    """However long the body is, or takes."""
+    async with receiving(b"HTTP/1.1 200 OK\r\nContent-Length: 4000000000\r\n\r\n", 60.0) as stub:
+        assert (await send(f"http://{HOST}:{stub.port}/")).has_succeeded
+
+
+async def test_a_test_reads_the_beginning_of_the_body(send: Send) -> None:
+    """As it is, and no more of it."""
+    head = b"HTTP/1.1 500 No\r\nContent-Encoding: gzip\r\nContent-Length: 4000000000\r\n\r\n"
+    async with receiving(head, b"x" * 100_000, 60.0) as stub:
+        tried = await send(f"http://{HOST}:{stub.port}/", reads_body=True)
+    assert (tried.status, tried.body) == (500, b"x" * delivery.MAX_BODY_BYTES)
+
+
+async def test_no_redirect_is_followed(send: Send) -> None:
+    async with receiving(OK) as inside:
+        target = f"http://{HOST}:{inside.port}/"
+        async with receiving(f"HTTP/1.1 307 Go\r\nLocation: {target}\r\nContent-Length: 0\r\n\r\n".encode()) as stub:
+            tried = await send(f"http://{HOST}:{stub.port}/")
+        assert (tried.status, tried.has_succeeded, inside.requests) == (307, False, [])
+
+
+@pytest.mark.parametrize("pieces", [(60.0,), tuple(each for _ in range(1000) for each in (b"x", 0.05))])
+async def test_a_receiver_that_hangs_or_drips(
+    send: Send, monkeypatch: pytest.MonkeyPatch, pieces: tuple[bytes | float, ...]
+) -> None:
+    monkeypatch.setattr(delivery, "TRY_S", 0.3)
+    async with receiving(*pieces) as stub:
+        tried = await send(f"http://{HOST}:{stub.port}/")
+    assert (tried.status, tried.error) == (0, "no answer within 0.3 s")
+
+
+@pytest.mark.parametrize("answer", [b"", b"\x00\xff\n\n", b"HTTP/1.1 200 OK\r\nX: " + b"x" * 1_000_000])
+async def test_answers_that_are_none(send: Send, answer: bytes) -> None:
+    async with receiving(answer) as stub:
+        tried = await send(f"http://{HOST}:{stub.port}/")
+    assert (tried.status, tried.has_succeeded, tried.is_outage) == (0, False, True)
+    assert tried.error
+
+
+async def test_a_receiver_that_is_away(send: Send) -> None:
+    tried = await send(f"http://{HOST}:{free_port()}/")
+    assert (tried.status, tried.is_outage) == (0, True)
+
+
+@pytest.mark.parametrize("address", ["169.254.169.254", "127.0.0.1", "10.0.0.1", "::ffff:127.0.0.1"])
+async def test_a_name_that_leads_inside(send: Send, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    """Nothing is connected to, also if the name was another address before."""
+    async with receiving(OK) as stub:
+        resolve_to(monkeypatch, address)
+        tried = await send(f"http://hook.example:{stub.port}/")
+    assert tried.error == "hook.example has no address that a hook may reach"
+    assert stub.requests == []
+
+
+async def test_private_addresses_with_leave(send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The name is looked up once, the next address is tried where one is away; the name stays in the request."""
+    async with receiving(OK) as stub:
+        asked = resolve_to(monkeypatch, "127.0.0.9", "169.254.169.254", HOST)
+        tried = await send(f"http://hook.example:{stub.port}/", is_private=True)
+    assert (tried.status, tried.error) == (200, "")
+    assert asked == ["hook.example"]
+    assert stub.head["host"] == f"hook.example:{stub.port}"
+
+
+async def test_no_proxy_of_the_environment(send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless the hook uses it: then the proxy gets the request, for a name that is not even looked up."""
+    async with receiving(OK) as proxy, receiving(OK) as stub:
+        monkeypatch.setenv("http_proxy", f"http://{HOST}:{proxy.port}")
+        monkeypatch.delenv("no_proxy", raising=False)
+        assert (await send(f"http://localhost:{stub.port}/")).status == 200
+        assert proxy.requests == []
+        assert (await send("http://hook.example/in", uses_proxy=True)).status == 200
+    assert proxy.requests[0].startswith(b"POST http://hook.example/in HTTP/1.1\r\n")
+
+
+async def test_no_log_has_what_is_secret(send: Send, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    async with receiving(OK) as stub:
+        await send(f"http://{HOST}:{stub.port}/secret-path?token=t")
+    assert "secret-path" not in caplog.text

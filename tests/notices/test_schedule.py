@@ -1,0 +1,100 @@
+"""When a notice is tried again, and when its receiver counts as down."""
+
+import pytest
+
+from progress_sse.notices.schedule import DELAYS_MS, JITTER, PROBE_PAUSES_MS, Receiver, Try
+from progress_sse.store.outbox import Later, Taken
+
+NOW = 1_767_323_045_000
+REFUSED, OUTAGE, SUCCESS = Try(400), Try(0, "refused"), Try(204)
+
+
+def taken(tries: int = 0, first_try_ms: int | None = None) -> Taken:
+    return Taken("msg_0", "q", b"", tries, first_try_ms, "claim")
+
+
+def later(receiver: Receiver, tried: Try, before: Taken, now_ms: int = NOW) -> Later:
+    result = receiver.result_of(before, tried, now_ms)
+    assert isinstance(result, Later)
+    return result
+
+
+def test_eight_tries_in_twenty_eight_hours() -> None:
+    """Each a while after the one before, give or take a tenth; then it is dead."""
+    receiver, notice, now_ms = Receiver(), taken(), NOW
+    for tries in range(1, 8):
+        result = later(receiver, REFUSED, notice, now_ms)
+        assert (result.tries, result.first_try_ms) == (tries, NOW)
+        planned_ms = NOW + sum(DELAYS_MS[: tries + 1])
+        now_ms += result.wait_ms
+        assert abs(now_ms - planned_ms) <= JITTER * DELAYS_MS[tries] + 1
+        notice = taken(*result[1:])
+    assert receiver.result_of(notice, REFUSED, now_ms) == "dead"
+    assert 27 <= (now_ms - NOW) / 3_600_000 <= 29
+
+
+def test_a_late_try_does_not_delay_those_after_it() -> None:
+    """They count from the first; but none comes at once."""
+    result = later(Receiver(), REFUSED, taken(2, NOW), NOW + 100_000_000)
+    assert result == Later(5000, 3, NOW)
+
+
+def test_it_is_delivered() -> None:
+    assert Receiver().result_of(taken(3, NOW), SUCCESS, NOW) == "delivered"
+
+
+@pytest.mark.parametrize("status", [301, 307, 400, 404, 500, 503])
+def test_anything_else_is_a_failure(status: int) -> None:
+    assert later(Receiver(), Try(status), taken()).tries == 1
+
+
+@pytest.mark.parametrize(
+    ("tried", "pause_ms"),
+    [
+        (Try(429, retry_after_s=20.0), 20_000),
+        (Try(503, retry_after_s=20.0), 20_000),
+        (Try(503, retry_after_s=1e9), 3_600_000),
+        (Try(503), 0),
+        (Try(500, retry_after_s=20.0), 0),
+    ],
+)
+def test_the_receiver_may_ask_to_wait(tried: Try, pause_ms: int) -> None:
+    """All its notices wait, an hour at most."""
+    receiver = Receiver()
+    later(receiver, tried, taken())
+    assert max(receiver.next_try_ms - NOW, 0) == pause_ms
+
+
+def test_after_eight_outages_it_is_down() -> None:
+    """Probes use up no tries, and come at doubling pauses; the first success ends that."""
+    receiver = Receiver()
+    for _ in range(7):
+        later(receiver, OUTAGE, taken())
+        assert not receiver.is_down
+    assert later(receiver, Try(429), taken(4, NOW)).tries == 5
+    assert receiver.is_down
+    now_ms, pauses = NOW, []
+    for _ in range(7):
+        pauses.append(receiver.next_try_ms - now_ms)
+        now_ms += int(pauses[-1])
+        assert later(receiver, OUTAGE, taken(7, NOW), now_ms) == Later(0, 7, NOW)
+    assert pauses == [*PROBE_PAUSES_MS, 300_000, 300_000]
+    assert receiver.result_of(taken(7, NOW), SUCCESS, now_ms) == "delivered"
+    assert not receiver.is_down
+    assert receiver.next_try_ms <= now_ms
+    for _ in range(8):
+        later(receiver, OUTAGE, taken(), now_ms)
+    assert receiver.next_try_ms == now_ms + PROBE_PAUSES_MS[0]
+
+
+def test_a_refusal_shows_that_it_is_up() -> None:
+    receiver = Receiver()
+    for _ in range(8):
+        later(receiver, OUTAGE, taken())
+    assert later(receiver, REFUSED, taken(1, NOW)).tries == 2
+    assert not receiver.is_down
+
+
+def test_one_that_is_gone_keeps_what_waits() -> None:
+    assert Try(410).is_gone
+    assert later(Receiver(), Try(410), taken(3, NOW)) == Later(0, 3, NOW)
