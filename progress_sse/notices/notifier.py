@@ -1,0 +1,100 @@
+"""The hooks of a running server: it makes their notices in commits, and sends what is due."""
+
+import asyncio
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Final
+
+from progress_sse._internal.clock import Clock
+from progress_sse._internal.tasks import cancel
+from progress_sse.core.errors import ProblemError
+from progress_sse.notices.delivery import RESOLVER_THREADS
+from progress_sse.notices.hooks_file import Hook
+from progress_sse.notices.maker import NoticeMaker
+from progress_sse.notices.sender import HookSender
+from progress_sse.store.progress_store import ProgressStore
+from progress_sse.store.types import Change
+
+logger = logging.getLogger(__name__)
+
+LOOK_S: Final = 5.0
+"""Seconds until a hook that another server has turned off gets no more notices from this one."""
+
+LOOKS_PER_CLEAN_UP: Final = 12
+
+
+class Notifier:
+    """Sends the notices of a store to hooks; `senders` by their names."""
+
+    def __init__(
+        self, store: ProgressStore, clock: Clock, *, public_url: str | None, graceful_timeout_s: float
+    ) -> None:
+        self.senders: Mapping[str, HookSender] = {}
+        self._store = store
+        self._clock = clock
+        self._public_url = public_url
+        self._graceful_timeout_s = graceful_timeout_s
+        self._hooks: Sequence[Hook] = ()
+        self._resolver = ThreadPoolExecutor(RESOLVER_THREADS, "hook-resolver")
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def load(self, hooks: Sequence[Hook]) -> None:
+        """Send to these hooks from now on, in place of those before; each is turned on.
+
+        The store is open. What waits for a hook that is not among them stays, unsent.
+        """
+        await self._stop()
+        self._hooks = hooks
+        outbox, loop = self._store.backend.outbox, asyncio.get_running_loop()
+        for hook in hooks:
+            with suppress(ProblemError):  # The store is away; one that is gone says so again.
+                await outbox.turn(hook.name, is_on=True)
+        self.senders = {hook.name: HookSender(hook, outbox, self._clock, self._resolver) for hook in hooks}
+        self._make_notices()
+        self._tasks = [loop.create_task(each.run(), name=f"hook {name}") for name, each in self.senders.items()]
+        self._tasks.append(loop.create_task(self._look_after(), name="outbox"))
+
+    def _make_notices(self) -> None:
+        wanting = [hook for hook in self._hooks if not self.senders[hook.name].is_off]
+        self._store.committer.make_notices = NoticeMaker(wanting, self._public_url) if wanting else None
+
+    def on_commit(self, change: Change) -> None:
+        """Send the notices of a commit at once."""
+        for notice in change.notices:
+            if notice.queue in self.senders:
+                self.senders[notice.queue].wake()
+
+    async def _look_after(self) -> None:
+        """Learn which hooks are off, and drop what is old."""
+        looks = 0
+        while True:
+            try:
+                off = await self._store.backend.outbox.turned_off()
+                for name, sender in self.senders.items():
+                    sender.is_off = name in off
+                self._make_notices()
+                if looks % LOOKS_PER_CLEAN_UP == 0:
+                    now_ms = int(self._clock.now().timestamp() * 1000)
+                    await self._store.backend.outbox.discard(list(self.senders), now_ms)
+                looks += 1
+            except ProblemError as error:
+                logger.info("hooks wait for the store: %s", error)
+            await self._clock.sleep(LOOK_S)
+
+    @property
+    def stopped(self) -> Iterator[str]:
+        """The names of the tasks that no longer run, though they should."""
+        return (task.get_name() for task in self._tasks if task.done())
+
+    async def _stop(self) -> None:
+        await cancel(*self._tasks)
+        self._tasks = []
+        await asyncio.gather(*(each.aclose(self._graceful_timeout_s) for each in self.senders.values()))
+
+    async def aclose(self) -> None:
+        """Make no more notices, and let tries under way end within the time for a shutdown."""
+        self._store.committer.make_notices = None
+        await self._stop()
+        self._resolver.shutdown(wait=False, cancel_futures=True)

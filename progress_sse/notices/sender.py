@@ -1,0 +1,145 @@
+"""Sends the notices of one hook as they become due."""
+
+import asyncio
+import logging
+from collections import Counter, deque
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Final, Literal, NamedTuple
+
+from progress_sse._internal.clock import Clock
+from progress_sse._internal.tasks import cancel
+from progress_sse.core.errors import ProblemError
+from progress_sse.core.step_rules import timestamp
+from progress_sse.notices.delivery import Deliverer
+from progress_sse.notices.hooks_file import Hook
+from progress_sse.notices.schedule import Receiver, Try
+from progress_sse.store.outbox import Later, Outbox, Taken
+
+logger = logging.getLogger(__name__)
+
+CONCURRENT_TRIES: Final = 8
+LOOK_S: Final = 1.0
+"""Seconds between two looks at the outbox: other processes commit notices, and the clock may be set."""
+
+KEPT_TRIES: Final = 50
+
+HookState = Literal["up", "down", "off"]
+
+
+class PastTry(NamedTuple):
+    """A try of this process, for the operator."""
+
+    at: str
+    notice_id: str
+    tried: Try
+
+
+class HookSender:
+    """Sends to one hook, eight notices at a time; while it is down one, now and then.
+
+    Attributes:
+        is_off: Whether the receiver is gone, and gets nothing.
+        results: How many tries of this process delivered their notice, failed, or were the last of it.
+        last_success: Time stamp of the newest try that succeeded.
+        tries: The newest tries, the newest last.
+    """
+
+    def __init__(self, hook: Hook, outbox: Outbox, clock: Clock, resolver: ThreadPoolExecutor) -> None:
+        self.hook = hook
+        self.is_off = False
+        self.results = Counter[Literal["delivered", "failed", "dead"]]()
+        self.last_success: str | None = None
+        self.tries: deque[PastTry] = deque(maxlen=KEPT_TRIES)
+        self._outbox = outbox
+        self._clock = clock
+        self._deliverer = Deliverer(hook, resolver)
+        self._receiver = Receiver()
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._woken = asyncio.Event()
+
+    @property
+    def state(self) -> HookState:
+        """Whether notices are sent."""
+        return "off" if self.is_off else "down" if self._receiver.is_down else "up"
+
+    @property
+    def now_ms(self) -> int:
+        """The time for the outbox."""
+        return int(self._clock.now().timestamp() * 1000)
+
+    def wake(self) -> None:
+        """Look at the outbox at once: a notice was committed."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Send until this is cancelled."""
+        while True:
+            self._woken.clear()
+            try:
+                wait_s = await self._send_due()
+            except ProblemError as error:
+                logger.info("notices for hook %s wait for the store: %s", self.hook.name, error)
+                wait_s = LOOK_S
+            pause = asyncio.ensure_future(self._clock.sleep(wait_s))
+            woken = asyncio.ensure_future(self._woken.wait())
+            try:
+                await asyncio.wait((pause, woken), return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                pause.cancel()
+                woken.cancel()
+
+    async def _send_due(self) -> float:
+        """Begin the tries that are due, and return for how many seconds to wait then."""
+        now_ms, receiver = self.now_ms, self._receiver
+        room = CONCURRENT_TRIES - len(self._under_way)
+        if receiver.is_down:
+            room = 0 if self._under_way else 1
+        if self.is_off or not room or receiver.next_try_ms > now_ms:
+            return LOOK_S
+        for taken in await self._outbox.take(self.hook.name, now_ms, room):
+            task = asyncio.get_running_loop().create_task(self._try(taken))
+            self._under_way.add(task)
+            task.add_done_callback(self._end)
+        wake_at_ms = await self._outbox.wake_at_ms(self.hook.name, now_ms)
+        return min(LOOK_S, max(0.0, (wake_at_ms - now_ms) / 1000))
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        self.wake()
+
+    async def _try(self, taken: Taken) -> None:
+        try:
+            tried = await self._deliverer.send(taken.notice_id, taken.body)
+        except asyncio.CancelledError:
+            with suppress(ProblemError):  # It was not made: the next server makes it.
+                await self._outbox.settle(taken, Later(0, taken.tries, taken.first_try_ms), self.now_ms)
+            raise
+        now_ms = self.now_ms
+        result = self._receiver.result_of(taken, tried, now_ms)
+        self._note(taken, tried)
+        if result == "dead":
+            self.results["dead"] += 1
+            logger.warning("hook %s does not take notice %s: it is dead", self.hook.name, taken.notice_id)
+        try:
+            if tried.is_gone:
+                self.is_off = True
+                logger.warning("hook %s is gone (410), and is turned off", self.hook.name)
+                await self._outbox.turn(self.hook.name, is_on=False)
+            await self._outbox.settle(taken, result, now_ms)
+        except ProblemError as error:
+            logger.info("notice %s may be sent again: %s", taken.notice_id, error)
+
+    def _note(self, taken: Taken, tried: Try) -> None:
+        at = timestamp(self._clock.now())
+        self.tries.append(PastTry(at, taken.notice_id, tried))
+        if tried.has_succeeded:
+            self.last_success = at
+        self.results["delivered" if tried.has_succeeded else "failed"] += 1
+
+    async def aclose(self, timeout_s: float) -> None:
+        """Let the tries under way end within so many seconds; those that do not count as not made."""
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=timeout_s)
+        await cancel(*self._under_way)
+        await self._deliverer.aclose()
