@@ -35,6 +35,7 @@ MAX_DURATION = 1_000_000
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._~-]+|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?")
 _CLUSTER_PREFIX = re.compile(r"[^{}]*|[^{]*\{[^}]+\}.*", re.DOTALL)
 """Prefixes of keys that get no other hash tag where a hash tag follows: all in one slot, or each by that one."""
+_BASE = re.compile(r"https?://[^\s/?#@\\]+(/[^\s?#\\]*)?", re.ASCII | re.IGNORECASE)
 _WITH_DEFAULT_PORT = re.compile(r"http:.*:80|https:.*:443")
 
 
@@ -201,6 +202,14 @@ class Settings(BaseSettings):
         "`progress-sse serve` does so where its address is loopback and publishing needs no token. The page of a "
         "session that does not exist always shows them.",
     )
+    hooks: Path | None = Field(
+        None,
+        description="TOML file with the addresses that are notified of what happens to sessions; read at start, and "
+        "again on SIGHUP.",
+    )
+    public_url: str | None = Field(
+        None, description="Where readers reach this server, as `https://example.org/jobs`: notices link to its pages."
+    )
     workers: int = Field(
         1,
         ge=1,
@@ -229,6 +238,14 @@ class Settings(BaseSettings):
         for proxy in proxies:
             ipaddress.ip_network(proxy)
         return proxies
+
+    @field_validator("public_url")
+    @classmethod
+    def is_base(cls, url: str | None) -> str | None:
+        """Refuse what is no address of a server; return it without a slash at its end."""
+        if url is not None and not _BASE.fullmatch(url):
+            raise ValueError("must be an http or https URL with a host, and without user, query and fragment")
+        return url and url.rstrip("/")
 
     @field_serializer("store")
     def shown_store(self, store: str) -> str:

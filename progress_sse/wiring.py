@@ -11,6 +11,7 @@ from progress_sse._internal.files import read_file
 from progress_sse._internal.optional_imports import from_extra
 from progress_sse.core.errors import ConfigurationError, InvalidRequestError
 from progress_sse.core.workflows import Workflows
+from progress_sse.notices.hooks_file import Hook, read_hooks
 from progress_sse.settings import Settings
 from progress_sse.store.backend import FullBackend
 from progress_sse.store.memory import MemoryBackend
@@ -102,6 +103,11 @@ def _rate_storage(settings: Settings) -> "tuple[Storage, Callable[[], Awaitable[
 
     storage = WindowStorage()
     return storage, storage.reset
+
+
+def make_hooks(settings: Settings) -> tuple[Hook, ...]:
+    """Return the hooks of the setting `hooks`."""
+    return () if settings.hooks is None else read_hooks(settings.hooks)
 
 
 def make_workflows(settings: Settings) -> Workflows:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Final
@@ -26,7 +26,7 @@ LOOKS_PER_CLEAN_UP: Final = 12
 
 
 class Notifier:
-    """Sends the notices of a store to hooks; `senders` by their names."""
+    """Sends the notices of a store to hooks: `senders`, by their names, and the `tasks` that run while it is open."""
 
     def __init__(
         self, store: ProgressStore, clock: Clock, *, public_url: str | None, graceful_timeout_s: float
@@ -37,8 +37,8 @@ class Notifier:
         self._public_url = public_url
         self._graceful_timeout_s = graceful_timeout_s
         self._hooks: Sequence[Hook] = ()
-        self._resolver = ThreadPoolExecutor(RESOLVER_THREADS, "hook-resolver")
-        self._tasks: list[asyncio.Task[None]] = []
+        self._resolver: ThreadPoolExecutor | None = None
+        self.tasks: list[asyncio.Task[None]] = []
 
     async def load(self, hooks: Sequence[Hook]) -> None:
         """Send to these hooks from now on, in place of those before; each is turned on.
@@ -47,14 +47,15 @@ class Notifier:
         """
         await self._stop()
         self._hooks = hooks
+        self._resolver = resolver = self._resolver or ThreadPoolExecutor(RESOLVER_THREADS, "hook-resolver")
         outbox, loop = self._store.backend.outbox, asyncio.get_running_loop()
         for hook in hooks:
             with suppress(ProblemError):  # The store is away; one that is gone says so again.
                 await outbox.turn(hook.name, is_on=True)
-        self.senders = {hook.name: HookSender(hook, outbox, self._clock, self._resolver) for hook in hooks}
+        self.senders = {hook.name: HookSender(hook, outbox, self._clock, resolver) for hook in hooks}
         self._make_notices()
-        self._tasks = [loop.create_task(each.run(), name=f"hook {name}") for name, each in self.senders.items()]
-        self._tasks.append(loop.create_task(self._look_after(), name="outbox"))
+        self.tasks = [loop.create_task(each.run(), name=f"hook {name}") for name, each in self.senders.items()]
+        self.tasks.append(loop.create_task(self._look_after(), name="outbox"))
 
     def _make_notices(self) -> None:
         wanting = [hook for hook in self._hooks if not self.senders[hook.name].is_off]
@@ -83,18 +84,16 @@ class Notifier:
                 logger.info("hooks wait for the store: %s", error)
             await self._clock.sleep(LOOK_S)
 
-    @property
-    def stopped(self) -> Iterator[str]:
-        """The names of the tasks that no longer run, though they should."""
-        return (task.get_name() for task in self._tasks if task.done())
-
     async def _stop(self) -> None:
-        await cancel(*self._tasks)
-        self._tasks = []
-        await asyncio.gather(*(each.aclose(self._graceful_timeout_s) for each in self.senders.values()))
+        await cancel(*self.tasks)
+        self.tasks = []
+        senders, self.senders = self.senders, {}
+        await asyncio.gather(*(each.aclose(self._graceful_timeout_s) for each in senders.values()))
 
     async def aclose(self) -> None:
         """Make no more notices, and let tries under way end within the time for a shutdown."""
         self._store.committer.make_notices = None
         await self._stop()
-        self._resolver.shutdown(wait=False, cancel_futures=True)
+        if self._resolver is not None:
+            self._resolver.shutdown(wait=False, cancel_futures=True)
+            self._resolver = None

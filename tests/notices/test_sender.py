@@ -93,7 +93,7 @@ async def store(clock: ManualClock) -> AsyncIterator[ProgressStore]:
 @pytest.fixture
 async def notifier(store: ProgressStore, receiver: Receiver) -> Notifier:
     """Sends all events to the hook `all`."""
-    assert receiver
+    assert receiver.sent == []
     notifier: Notifier = store.notifier  # type: ignore[attr-defined]
     await notifier.load([ALL])
     return notifier
@@ -259,4 +259,4 @@ async def test_a_store_that_is_away(
         assert receiver.sent == []
     await pass_time(clock, 2)
     assert receiver.events == ["started", "completed"]
-    assert list(notifier.stopped) == []
+    assert not any(task.done() for task in notifier.tasks)
