@@ -13,7 +13,7 @@ from progress_sse._internal.exit_signals import called_on_exit
 from progress_sse.auth.authorizer import Authorize, Authorizer, CallbackAuthorizer
 from progress_sse.auth.tickets import MemoryOneTimeStore, OneTimeStore, Tickets
 from progress_sse.auth.token_authorizer import TokenAuthorizer
-from progress_sse.core.errors import ProblemError, StoreRefusedError, StoreUnavailableError
+from progress_sse.core.errors import ConfigurationError, ProblemError, StoreRefusedError, StoreUnavailableError
 from progress_sse.core.model import Event, Position
 from progress_sse.notices.notifier import Notifier
 from progress_sse.settings import BodyLimits, Settings
@@ -113,6 +113,7 @@ class ProgressService:
         self.clock = clock
         self._tasks: list[asyncio.Task[None]] = []
         self._starting = asyncio.Lock()
+        self._reloading: asyncio.Task[None] | None = None
         self._opening = HealthLog("The progress server waits for its store")
         self._signals = ExitStack()
         self.is_running = False
@@ -141,6 +142,18 @@ class ProgressService:
         self._hooks = await asyncio.to_thread(make_hooks, self.settings)
         if self.is_running:
             await self.notifier.load(self._hooks)
+
+    def reload_hooks_soon(self) -> None:
+        """Read the file of hooks again; a mistake is logged."""
+        self._reloading = asyncio.get_running_loop().create_task(self._try_to_reload_hooks())
+
+    async def _try_to_reload_hooks(self) -> None:
+        try:
+            await self.reload_hooks()
+        except ConfigurationError as error:
+            logger.error("%s The hooks stay as they were.", error)
+        else:
+            logger.info("the hooks were read again")
 
     async def start_if_needed(self) -> None:
         """Start under a server that is not ours, unless already started; the process's exit signal ends the streams.

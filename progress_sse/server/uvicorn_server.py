@@ -61,6 +61,8 @@ async def serve(
     """
     await service.start()
     _tune_collector()
+    if service.settings.hooks is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, service.reload_hooks_soon)
     try:
         server = Server(make_config(app, service, await choose_protocol(service, hot_routes)), service, on_started)
         if watch is not None:
