@@ -62,6 +62,7 @@ class ProgressService:
         clock: Clock | None = None,
         authorize: Authorize | None = None,
         on_transition: Callable[[Event], object] | None = None,
+        hooks_text: str | None = None,
     ) -> None:
         """Put the parts together; nothing is opened yet.
 
@@ -71,6 +72,7 @@ class ProgressService:
             clock: The time; the system's by default.
             authorize: Decides on every request, in place of tokens; see `create_app`.
             on_transition: Called with each transition that is committed here; see `ProgressHub`.
+            hooks_text: What the file of hooks had when it was read.
 
         Raises:
             ConfigurationError: The settings contradict each other.
@@ -87,7 +89,7 @@ class ProgressService:
             else TokenAuthorizer(settings, self.tickets, clock, self._rate_limiter)
         )
         self._on_transition = _transition_notifier(on_transition) if on_transition else None
-        self._hooks = make_hooks(settings)
+        self._hooks = make_hooks(settings, hooks_text)
         on_commit = self._on_transition if settings.hooks is None else self._on_commit
         workflows = make_workflows(settings)
         self.store = ProgressStore(backend, workflows=workflows, clock=clock, on_commit=on_commit, learn=settings.learn)

@@ -11,7 +11,7 @@ from progress_sse._internal.files import read_file
 from progress_sse._internal.optional_imports import from_extra
 from progress_sse.core.errors import ConfigurationError, InvalidRequestError
 from progress_sse.core.workflows import Workflows
-from progress_sse.notices.hooks_file import Hook, read_hooks
+from progress_sse.notices.hooks_file import Hook, parse_hooks_file, read_hooks_file
 from progress_sse.settings import Settings
 from progress_sse.store.backend import FullBackend
 from progress_sse.store.memory import MemoryBackend
@@ -105,9 +105,20 @@ def _rate_storage(settings: Settings) -> "tuple[Storage, Callable[[], Awaitable[
     return storage, storage.reset
 
 
-def make_hooks(settings: Settings) -> tuple[Hook, ...]:
-    """Return the hooks of the setting `hooks`."""
-    return () if settings.hooks is None else read_hooks(settings.hooks)
+def read_hooks_text(settings: Settings) -> str:
+    """Return the text of the file that the setting `hooks` names, if it has no mistake; empty without the setting."""
+    if settings.hooks is None:
+        return ""
+    text = read_hooks_file(settings.hooks)
+    make_hooks(settings, text)
+    return text
+
+
+def make_hooks(settings: Settings, text: str | None = None) -> tuple[Hook, ...]:
+    """Return the hooks of the setting `hooks`, by a `text` of its file that was read before."""
+    if settings.hooks is None:
+        return ()
+    return parse_hooks_file(settings.hooks, read_hooks_file(settings.hooks) if text is None else text)
 
 
 def make_workflows(settings: Settings) -> Workflows:

@@ -42,10 +42,11 @@ def serve(**flags: str | bool | None) -> None:
 
 
 def _run(settings: Settings) -> None:
-    service = ProgressService(settings)  # Invalid settings are refused before the server listens.
+    inherited = InheritedSockets.take()
+    hooks_text = None if inherited is None else inherited.receive_hooks()
+    service = ProgressService(settings, hooks_text=hooks_text)  # Refuses wrong settings before the server listens.
     app = create_app(settings, service=service)
     serve_on = partial(uvicorn_server.serve, service, app, hot_routes=HotRoutes(service, ROUTES))
-    inherited = InheritedSockets.take()
     if inherited is not None and inherited.listener is not None:
         uvloop.run(serve_on(inherited.listener, on_started=inherited.send_ready, watch=inherited.watch))
         return

@@ -73,11 +73,19 @@ class Hook(NamedTuple):
         return str(self.url.copy_with(raw_path=b"/"))[:-1]
 
 
-def read_hooks(path: Path) -> tuple[Hook, ...]:
-    """Return the hooks in a file; a `ConfigurationError` names hook and key of a mistake, and never shows a value."""
+def read_hooks_file(path: Path) -> str:
+    """Return the text of a file of hooks."""
     try:
-        return parse_hooks(read_file(path).decode(), path.parent, os.environ)
+        return read_file(path).decode()
     except (OSError, ValueError) as error:
+        raise ConfigurationError(f"The hooks file {path} cannot be used: {error}") from None
+
+
+def parse_hooks_file(path: Path, text: str) -> tuple[Hook, ...]:
+    """Return the hooks in the text of a file; a `ConfigurationError` names hook and key of a mistake, and no value."""
+    try:
+        return parse_hooks(text, path.parent, os.environ)
+    except ValueError as error:
         reason = first_fault(error) if isinstance(error, ValidationError) else str(error)
         raise ConfigurationError(f"The hooks file {path} cannot be used: {reason}") from None
 

@@ -46,10 +46,27 @@ READY: Final = b"ready"
 _VARIABLE: Final = "PROGRESS_SSE_SOCKETS"
 
 
+_SIZE_BYTES: Final = 4
+
+
+def encode_hooks(text: str) -> bytes:
+    """Return what a supervisor sends to a process first."""
+    data = text.encode()
+    return len(data).to_bytes(_SIZE_BYTES) + data
+
+
+def _receive(control: socket.socket, size: int) -> bytes:
+    received = b""
+    while len(received) < size and (chunk := control.recv(size - len(received))):
+        received += chunk
+    return received
+
+
 class InheritedSockets(NamedTuple):
     """The sockets of a process that has a supervisor; it listens itself unless there is a `listener`, which all share.
 
-    Over `control` it reports that it is ready; its end is that of the supervisor.
+    Over `control` it gets the text of the file of hooks, and reports that it is ready; its end is that of the
+    supervisor.
     """
 
     control: socket.socket
@@ -63,6 +80,11 @@ class InheritedSockets(NamedTuple):
             return None
         control, *listeners = (socket.socket(fileno=int(each)) for each in descriptors.split(","))
         return cls(control, listeners[0] if listeners else None)
+
+    def receive_hooks(self) -> str:
+        """Wait for the text of the file of hooks, which the supervisor has checked, and return it."""
+        size = int.from_bytes(_receive(self.control, _SIZE_BYTES))
+        return _receive(self.control, size).decode()
 
     def environment(self) -> dict[str, str]:
         """Return the environment in which a child process finds them."""

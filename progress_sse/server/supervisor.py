@@ -1,8 +1,9 @@
 """Several processes behind one listening socket: `serve --workers N`.
 
 The supervisor holds the socket and serves no connection itself. A server process runs the same command again, and
-inherits that socket and one end of a control socket. It sends over the control socket that it accepts connections, and
-sees it end when the supervisor has gone. While a process is replaced, new connections wait in the shared socket.
+inherits that socket and one end of a control socket. Over that it gets the text of the file of hooks, so that all
+processes have the same. It reports there that it accepts connections, and sees it end when the supervisor has gone.
+While a process is replaced, new connections wait in the shared socket.
 
 On SIGHUP each process in turn is replaced by a new one, which accepts connections before the old one begins to drain.
 It runs the code that is installed by then, with the arguments of the supervisor.
@@ -19,8 +20,9 @@ from typing import Final, Self
 
 from progress_sse._internal.clock import Clock, SystemClock
 from progress_sse.core.errors import ConfigurationError
-from progress_sse.server.sockets import READY, InheritedSockets
+from progress_sse.server.sockets import READY, InheritedSockets, encode_hooks
 from progress_sse.settings import Settings
+from progress_sse.wiring import read_hooks_text
 
 logger = logging.getLogger(__name__)
 
@@ -41,8 +43,13 @@ class ServerProcess:
         self._kill_timer: asyncio.TimerHandle | None = None
 
     @classmethod
-    async def start(cls, arguments: Sequence[str], listener: socket.socket | None, stop_timeout_s: float) -> Self:
-        """Run Python with these arguments, in a process that inherits the listener and a control socket."""
+    async def start(
+        cls, arguments: Sequence[str], listener: socket.socket | None, stop_timeout_s: float, hooks: str = ""
+    ) -> Self:
+        """Run Python with these arguments, in a process that inherits the listener and a control socket.
+
+        It gets `hooks`, the text of the file of hooks.
+        """
         control, other_end = socket.socketpair()
         control.setblocking(False)
         with other_end:
@@ -57,6 +64,8 @@ class ServerProcess:
             except BaseException:
                 control.close()
                 raise
+        with contextlib.suppress(OSError):  # It has ended already, which `is_ready` finds out.
+            await asyncio.get_running_loop().sock_sendall(control, encode_hooks(hooks))
         return cls(process, control, stop_timeout_s)
 
     async def is_ready(self) -> bool:
@@ -96,7 +105,9 @@ class ServerProcess:
 class ProcessPool:
     """All server processes that live: those that serve, those that start, and those that end."""
 
-    def __init__(self, listener: socket.socket, stop_timeout_s: float) -> None:
+    def __init__(self, listener: socket.socket, stop_timeout_s: float, hooks: str = "") -> None:
+        """Hand the text `hooks` to each process."""
+        self.hooks = hooks
         self._listener = listener
         self._stop_timeout_s = stop_timeout_s
         self._processes: set[ServerProcess] = set()
@@ -106,7 +117,7 @@ class ProcessPool:
         """Start a process, and wait until it accepts connections; a `ConfigurationError` if it does not."""
         try:
             process = await ServerProcess.start(
-                ["-m", "progress_sse", *sys.argv[1:]], self._listener, self._stop_timeout_s
+                ["-m", "progress_sse", *sys.argv[1:]], self._listener, self._stop_timeout_s, self.hooks
             )
         except OSError as error:
             raise ConfigurationError(f"A server process cannot be started: {error.strerror}.") from error
@@ -186,9 +197,10 @@ class Supervisor:
 
     def __init__(self, settings: Settings, listener: socket.socket, on_started: Callable[[], None]) -> None:
         """Call `on_started` once all processes accept connections."""
-        self._count = settings.workers
+        self._settings = settings
         # A process has a graceful timeout for its requests, and one for its commits.
-        self._pool = ProcessPool(listener, 2 * settings.graceful_timeout_s + STOP_MARGIN_S)
+        stop_timeout_s = 2 * settings.graceful_timeout_s + STOP_MARGIN_S
+        self._pool = ProcessPool(listener, stop_timeout_s, read_hooks_text(settings))
         self._on_started = on_started
         self._must_end = asyncio.Event()
         self._must_renew = asyncio.Event()
@@ -216,7 +228,7 @@ class Supervisor:
             await self._pool.wait()
 
     async def _spawn_all(self) -> list[ServerProcess]:
-        spawning = (self._pool.spawn() for _ in range(self._count))
+        spawning = (self._pool.spawn() for _ in range(self._settings.workers))
         outcomes = await asyncio.gather(*spawning, return_exceptions=True)
         if self._must_end.is_set():
             return []
@@ -231,10 +243,18 @@ class Supervisor:
         self._pool.end()
 
     async def _renew_on_request(self, slots: Sequence[Slot]) -> None:
-        """Renew one slot after the other at each SIGHUP; one that comes meanwhile starts another round."""
+        """Renew one slot after the other at each SIGHUP; one that comes meanwhile starts another round.
+
+        A mistake in the file of hooks changes nothing.
+        """
         while True:
             await self._must_renew.wait()
             self._must_renew.clear()
+            try:
+                self._pool.hooks = await asyncio.to_thread(read_hooks_text, self._settings)
+            except ConfigurationError as error:
+                logger.error("%s The server processes stay as they are.", error)
+                continue
             for slot in slots:
                 try:
                     await slot.renew()

@@ -27,10 +27,11 @@ import os, time
 hold, control = os.path.dirname(__file__) + "/hold", int(os.environ["PROGRESS_SSE_SOCKETS"].split(",")[0])
 while os.path.exists(hold):
     time.sleep(0.01)
+os.read(control, 4)
 os.write(control, b"ready")
 os.read(control, 1)
 """
-"""A stand-in for a server process, which serves nothing and is not ready while a file `hold` exists."""
+"""A stand-in for a server process, which has no hooks, serves nothing, and is not ready while a file `hold` exists."""
 
 
 class Scene:

@@ -122,3 +122,43 @@ async def test_a_receiver_that_is_away_gets_it_later(serve: Serve, tmp_path: Pat
         await asyncio.to_thread(server.start)
         await eventually(lambda: len(receiver.received) == 2, 60)
         assert receiver.received[0] == receiver.received[1]
+
+
+@pytest.mark.parametrize("factory", [None])
+async def test_workers_have_the_same_hooks(serve: Serve, run_redis: RunRedis, tmp_path: Path) -> None:
+    """A mistake in the file changes nothing at SIGHUP; a new file is in force once all processes are renewed."""
+    async with receiving() as first, receiving() as second:
+        path = write_hooks(tmp_path / "hooks.toml", a=first.hook(on=["started"]))
+        server = serve(store=run_redis().url, workers=2, hooks=path)
+
+        async def start_jobs(name: str) -> None:
+            for number in range(6):  # Over a new connection each, so that both processes get some.
+                async with Worker.at(server) as worker:
+                    await worker.create(f"{name}{number}", total_steps=1)
+                    await worker.start(f"{name}{number}", 1)
+
+        await start_jobs("a")
+        path.write_text("[hooks.a]\n")
+        os.kill(server.pid, signal.SIGHUP)
+        await eventually(lambda: "hooks.a.url: is missing. The server processes stay as they are." in server.log(), 60)
+        await start_jobs("b")
+        await eventually(lambda: len(first.ids()) == 12, 60)
+        write_hooks(path, a=second.hook(on=["started"]))
+        os.kill(server.pid, signal.SIGHUP)
+        await eventually(lambda: "all server processes have been renewed" in server.log(), 60)
+        await start_jobs("c")
+        await eventually(lambda: len(second.ids()) == 6, 60)
+    assert len(first.ids()) == 12
+
+
+@pytest.mark.parametrize("factory", [None])
+def test_a_mistake_ends_the_start(serve: Serve, tmp_path: Path) -> None:
+    """With one process or two, by one sentence."""
+    path = tmp_path / "hooks.toml"
+    path.write_text("[hooks.a]\nurl = 1\n")
+    for settings in ({}, {"workers": 2, "store": "redis://127.0.0.1:1"}):
+        with pytest.raises(RuntimeError) as caught:
+            serve(hooks=path, **settings)
+        assert "(exit code 1)" in str(caught.value)
+        assert f"The hooks file {path} cannot be used: hooks.a.url: must be text." in str(caught.value)
+        assert "Traceback" not in str(caught.value)
