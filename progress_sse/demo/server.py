@@ -141,6 +141,7 @@ def _settings(host: str, port: str, folder: str) -> Settings:
 async def _serve(settings: Settings) -> None:
     inherited, service = InheritedSockets.take(), ProgressService(settings)
     assert inherited is not None, "the supervisor starts this process"
+    inherited.receive_hooks()  # None: it has no setting for them.
     with listen(settings) as listener:
         app = make_app(service)
         await serve(service, app, listener, on_started=inherited.send_ready, watch=inherited.watch)

@@ -76,6 +76,8 @@ class ServerProcess:
         except TimeoutError:
             self.kill()
             return False
+        except ConnectionResetError:  # It ended before it had read what it was sent.
+            return False
 
     async def wait(self) -> int:
         """Wait until it has ended, and return its exit code."""
