@@ -76,7 +76,8 @@ def make_rate_limiter(settings: Settings) -> "RateLimiter":
         from progress_sse.auth.rate_limits import RateLimiter, parse_rate
     publish, read = (parse_rate(name, getattr(settings, name)) for name in ("publish_rate", "read_rate"))
     return RateLimiter(
-        {"publish": publish, "control": publish, "read": read, "list": read}, partial(_rate_storage, settings)
+        {"publish": publish, "control": publish, "admin": publish, "read": read, "list": read},
+        partial(_rate_storage, settings),
     )
 
 

@@ -8,8 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from progress_sse.wire.text import Text
 
-Action: TypeAlias = Literal["read", "publish", "list", "control"]
-"""To follow a session; to create, change and delete it; to list sessions; to ask something of its worker."""
+Action: TypeAlias = Literal["read", "publish", "list", "control", "admin"]
+"""To follow a session; to create, change and delete it; to list sessions; to ask something of its worker; to see, test
+and retry hooks, which is about no session."""
 
 
 class Grant(BaseModel):

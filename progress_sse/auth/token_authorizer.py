@@ -2,6 +2,7 @@
 
 A token comes in a header: as a bearer token, or in a cookie that holds one. For a stream, a ticket may stand for it;
 a ticket allows nothing but reading. A link's cookie allows to follow one session, and to ask something of its worker.
+The action `admin` needs a bearer token.
 A `publish_token` allows everything, and a signed token the actions and sessions in its claims.
 """
 
@@ -12,7 +13,14 @@ from starlette.requests import Request
 
 from progress_sse._internal.clock import Clock
 from progress_sse.auth.authorizer import UNCONDITIONAL, Authorization, Authorizer
-from progress_sse.auth.cookies import LINK_ACTIONS, is_by_link, is_cross_site, link_token, own_token
+from progress_sse.auth.cookies import (
+    HEADER_ACTIONS,
+    LINK_ACTIONS,
+    is_by_link,
+    is_cross_site,
+    link_token,
+    own_token,
+)
 from progress_sse.auth.grants import EVERYTHING, Action, Grant, is_one_of
 from progress_sse.auth.tickets import Tickets
 from progress_sse.core.errors import ConfigurationError, ForbiddenError, UnauthorizedError
@@ -46,7 +54,7 @@ class TokenAuthorizer(Authorizer):
             )
         self._open_to: set[Action] = {"read"} if settings.read == "open" else set()
         if not self._publish_tokens and self._signed is None:
-            self._open_to |= {"publish", "list", "control"}
+            self._open_to |= {"publish", "list", "control", "admin"}
         self._tickets = tickets
         self._allow_origins = settings.allow_origins
         self._clock = clock
@@ -118,6 +126,8 @@ def _bearer_token(request: Request) -> str | None:
 
 
 def _cookie_token(request: Request, action: Action | None) -> str | None:
+    if action in HEADER_ACTIONS:
+        return None
     if not is_by_link(request):
         return own_token(request)
     return link_token(request) if action in LINK_ACTIONS else None

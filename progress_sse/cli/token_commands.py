@@ -56,7 +56,8 @@ def _holder_options(command: Callable[..., None]) -> Callable[..., None]:
     multiple=True,
     default=["read"],
     type=click.Choice(get_args(Action)),
-    help="An action that it allows; list shows the sessions of each --prefix. [default: read]",
+    help="An action that it allows; list shows the sessions of each --prefix; admin, for hooks, needs --prefix ''. "
+    "[default: read]",
 )
 @_holder_options
 def make(sessions: Sequence[str], prefixes: Sequence[str], actions: Sequence[str], **token_options: Any) -> None:
@@ -65,6 +66,8 @@ def make(sessions: Sequence[str], prefixes: Sequence[str], actions: Sequence[str
         raise click.UsageError("A token is for some --session or --prefix.")
     if "list" in actions and not prefixes:
         raise click.UsageError("A token to list sessions is for some --prefix; '' is all.")
+    if "admin" in actions and "" not in prefixes:
+        raise click.UsageError("A token with admin is for all sessions: --prefix ''.")
     click.echo(_signed(sessions, prefixes, actions, **token_options))
 
 

@@ -128,11 +128,11 @@ def test_a_token_has_the_requested_claims(monkeypatch: pytest.MonkeyPatch) -> No
     assert sorted(claims["sessions"]) == ["a", "b"]
     assert (claims["prefixes"], claims["actions"]) == (["team-"], ["read"])
     assert claims["exp"] - claims["iat"] == 3600
-    options = ["--prefix", "", "--action", "list", "--action", "control", "--expires-s", "60", "--subject", "ops"]
+    options = ["--prefix", "", "--action", "list", "--action", "admin", "--expires-s", "60", "--subject", "ops"]
     claims = jwt.decode(
         run("token", "make", *options).output.strip(), KEY, algorithms=["HS256"], audience="progress-sse"
     )
-    assert (claims["prefixes"], sorted(claims["actions"]), claims["sub"]) == ([""], ["control", "list"], "ops")
+    assert (claims["prefixes"], sorted(claims["actions"]), claims["sub"]) == ([""], ["admin", "list"], "ops")
     assert claims["exp"] - claims["iat"] == 60
 
 
@@ -168,6 +168,7 @@ NO_KEY = "There is no key to sign with: set PROGRESS_SSE_TOKEN_KEY."
         ("make", ["--session", "a"], NO_KEY),
         ("make", ["--token-key", KEY], "A token is for some --session or --prefix."),
         ("make", ["--token-key", KEY, "--session", "a", "--action", "list"], "A token to list sessions is for some"),
+        ("make", ["--token-key", KEY, "--prefix", "a", "--action", "admin"], "A token with admin is for all sessions"),
         ("make", ["--token-key", KEY, "--session", "a/b"], "session id"),
         ("make", ["--token-key", KEY, "--session", "a", "--action", "fly"], "'fly' is not one of"),
         ("make", ["--token-key", KEY, "--session", "a", "--expires-s", "0"], "0 is not in the range"),

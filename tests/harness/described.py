@@ -3,7 +3,7 @@
 import re
 from fnmatch import fnmatchcase
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import jsonschema_rs
@@ -11,9 +11,10 @@ import jsonschema_rs
 from progress_sse.api.openapi.document import document
 from progress_sse.api.openapi.projection import projected
 from progress_sse.api.routes import ROUTES
+from progress_sse.auth.grants import Action
 from progress_sse.settings import BodyLimits
 
-DOCUMENT = document(ROUTES, BodyLimits(262_144, 8192, 1000), 20, frozenset({"read", "publish", "list", "control"}))
+DOCUMENT = document(ROUTES, BodyLimits(262_144, 8192, 1000), 20, frozenset(get_args(Action)))
 """The description of a server that requires tokens; its responses are the same as any other server's."""
 
 PROJECTED = projected(DOCUMENT)
