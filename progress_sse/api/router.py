@@ -24,7 +24,14 @@ SESSION_PATH: Final = f"{SESSION_PREFIX}{{session_id}}"
 PROFILE_PATH: Final = "/api/steps/{profile}"
 """Paths of one profile begin with this."""
 
-_PARAMETERS: Final = ((SESSION_PREFIX, SESSION_PATH, "session_id"), ("/api/steps/", PROFILE_PATH, "profile"))
+HOOK_PATH: Final = "/api/hooks/{hook}"
+"""Paths of one hook begin with this."""
+
+_PARAMETERS: Final = (
+    (SESSION_PREFIX, SESSION_PATH, "session_id"),
+    ("/api/steps/", PROFILE_PATH, "profile"),
+    ("/api/hooks/", HOOK_PATH, "hook"),
+)
 
 Endpoint: TypeAlias = Callable[[ProgressService, Request], Awaitable[ASGIApp]]
 

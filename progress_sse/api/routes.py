@@ -5,8 +5,8 @@ from typing import Final
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
-from progress_sse.api.endpoints import access, events, pages, reading, requests, server, sessions, steps, update
-from progress_sse.api.router import LIVENESS, PROFILE_PATH, SESSION_PATH, Route
+from progress_sse.api.endpoints import access, events, hooks, pages, reading, requests, server, sessions, steps, update
+from progress_sse.api.router import HOOK_PATH, LIVENESS, PROFILE_PATH, SESSION_PATH, Route
 from progress_sse.service import ProgressService
 
 FILES: Final = "/web"
@@ -40,6 +40,9 @@ ROUTES: Final = (
     Route("GET", f"{SESSION_PATH}/log", "listLogLines", reading.log),
     Route("GET", f"{SESSION_PATH}/steps", "listStepsOfSession", steps.steps_of_session),
     Route("POST", f"{SESSION_PATH}/link", "openLink", access.keep_link),
+    Route("GET", "/api/hooks", "listHooks", hooks.list_hooks),
+    Route("POST", f"{HOOK_PATH}/test", "testHook", hooks.test, takes_body=True),
+    Route("POST", f"{HOOK_PATH}/retry", "retryNotices", hooks.retry, takes_body=True),
     Route("GET", LIVENESS, "getLiveness", server.livez),
     Route("GET", "/readyz", "getReadiness", server.readyz),
     Route("GET", "/metrics", "getMetrics", server.metrics),

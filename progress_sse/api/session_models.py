@@ -1,4 +1,4 @@
-"""The models of the bodies that create a session or ask its worker for something."""
+"""The models of the bodies that create a session, ask its worker for something, or are about a hook."""
 
 import json
 from typing import Annotated, Any, ClassVar, Final
@@ -21,7 +21,7 @@ from progress_sse.api.field_types import (
     without_null,
 )
 from progress_sse.core.asks import AskKind
-from progress_sse.core.bounds import ASK_TEXT
+from progress_sse.core.bounds import ASK_TEXT, NOTICE_ID
 from progress_sse.core.commands import Create
 from progress_sse.core.details import MAX_LABELS
 from progress_sse.core.errors import InvalidRequestError
@@ -150,3 +150,17 @@ class RequestBody(KeyedBody):
     reason: Annotated[str, Within(ASK_TEXT)] | None = Field(
         None, description="Why it is asked. Each reader of the session sees it."
     )
+
+
+class HookTestBody(BaseModel):
+    """The body of a test of a hook, without any key: a page of another origin cannot send JSON."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{}]})
+
+
+class RetryBody(BaseModel):
+    """Which dead notices of a hook are sent again."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{}]})
+
+    id: Annotated[str, Within(NOTICE_ID)] | None = Field(None, description="The id of one notice; without it, all.")

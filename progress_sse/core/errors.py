@@ -115,6 +115,12 @@ class RequestNotFoundError(ProblemError):
     status, problem, title = 404, "request-not-found", "The session has no request of that id."
 
 
+class HookNotFoundError(ProblemError):
+    """Raised when the server has no hook of that name."""
+
+    status, problem, title = 404, "hook-not-found", "There is no such hook."
+
+
 class MethodNotAllowedError(ProblemError):
     """Raised when a path does not take this method; `Allow` lists those that it takes."""
 
@@ -241,7 +247,7 @@ class UrlTooLongError(ProblemError):
 
 
 class RateExceededError(ProblemError):
-    """Raised when a caller asks more often than `publish_rate` or `read_rate` allow."""
+    """Raised when a caller asks more often than `publish_rate` or `read_rate` allow, or than hooks are tested."""
 
     status, problem, title = 429, "rate-exceeded", "That is more often than is allowed."
 

@@ -114,6 +114,8 @@ class Deliverer:
                     await response.aclose()
         except TimeoutError:
             error = f"no answer within {TRY_S:g} s"
+        except (httpx.LocalProtocolError, UnicodeError) as failure:  # Its text repeats the header, which may be secret.
+            error = type(failure).__name__
         except (httpx.HTTPError, httpx.InvalidURL, NotAllowedError, OSError, ValueError) as failure:
             error = str(failure) or type(failure).__name__
         return Try(
@@ -134,7 +136,8 @@ class Deliverer:
             ("webhook-signature", " ".join(signatures)),
         ]
         timeout = httpx.Timeout(TRY_S, connect=CONNECT_S).as_dict()
-        return httpx.Request("POST", hook.url, headers=headers, content=body, extensions={"timeout": timeout})
+        encoded = [(name.encode(), value.encode("latin-1")) for name, value in headers]
+        return httpx.Request("POST", hook.url, headers=encoded, content=body, extensions={"timeout": timeout})
 
 
 async def _read(response: httpx.Response, content: bytearray) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import math
+from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -9,7 +11,7 @@ from typing import Final
 
 from progress_sse._internal.clock import Clock
 from progress_sse._internal.tasks import cancel
-from progress_sse.core.errors import ProblemError
+from progress_sse.core.errors import HookNotFoundError, ProblemError, RateExceededError
 from progress_sse.notices.delivery import RESOLVER_THREADS
 from progress_sse.notices.hooks_file import Hook
 from progress_sse.notices.maker import NoticeMaker
@@ -23,6 +25,15 @@ LOOK_S: Final = 5.0
 """Seconds until a hook that another server has turned off gets no more notices from this one."""
 
 LOOKS_PER_CLEAN_UP: Final = 12
+
+COUNT_TIMEOUT_S: Final = 3.0
+"""Seconds within which the store must count what waits, for metrics."""
+
+
+COMMANDS_PER_MINUTE: Final = 10
+"""Tests and retries of operators, of all hooks together: each may send requests to a receiver."""
+
+MINUTE_S: Final = 60
 
 
 class Notifier:
@@ -39,12 +50,14 @@ class Notifier:
         self._hooks: Sequence[Hook] = ()
         self._resolver: ThreadPoolExecutor | None = None
         self.tasks: list[asyncio.Task[None]] = []
+        self._commands: deque[float] = deque(maxlen=COMMANDS_PER_MINUTE)
 
     async def load(self, hooks: Sequence[Hook]) -> None:
         """Send to these hooks from now on, in place of those before; each is turned on.
 
         The store is open. What waits for a hook that is not among them stays, unsent.
         """
+        former = self.senders
         await self._stop()
         self._hooks = hooks
         self._resolver = resolver = self._resolver or ThreadPoolExecutor(RESOLVER_THREADS, "hook-resolver")
@@ -53,6 +66,8 @@ class Notifier:
             with suppress(ProblemError):  # The store is away; one that is gone says so again.
                 await outbox.turn(hook.name, is_on=True)
         self.senders = {hook.name: HookSender(hook, outbox, self._clock, resolver) for hook in hooks}
+        for name in former.keys() & self.senders.keys():
+            self.senders[name].continue_counts(former[name])
         self._make_notices()
         self.tasks = [loop.create_task(each.run(), name=f"hook {name}") for name, each in self.senders.items()]
         self.tasks.append(loop.create_task(self._look_after(), name="outbox"))
@@ -60,6 +75,29 @@ class Notifier:
     def _make_notices(self) -> None:
         wanting = [hook for hook in self._hooks if not self.senders[hook.name].is_off]
         self._store.committer.make_notices = NoticeMaker(wanting, self._public_url) if wanting else None
+
+    def commanded(self, name: str) -> HookSender:
+        """Return the sender of a hook for a command of an operator.
+
+        Raises:
+            HookNotFoundError: There is no hook of that name.
+            RateExceededError: There were `COMMANDS_PER_MINUTE` within a minute.
+        """
+        if name not in self.senders:
+            raise HookNotFoundError
+        now_s, commands = self._clock.monotonic(), self._commands
+        if len(commands) == COMMANDS_PER_MINUTE and (left_s := commands[0] + MINUTE_S - now_s) > 0:
+            raise RateExceededError(math.ceil(left_s))
+        commands.append(now_s)
+        return self.senders[name]
+
+    async def waiting(self) -> Mapping[str, int] | None:
+        """Return how many notices of each hook wait; `None` where the store does not answer."""
+        try:
+            async with asyncio.timeout(COUNT_TIMEOUT_S):
+                return {name: (await sender.counts())[0] for name, sender in self.senders.items()}
+        except (ProblemError, TimeoutError):
+            return None
 
     def on_commit(self, change: Change) -> None:
         """Send the notices of a commit at once."""

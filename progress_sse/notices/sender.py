@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
+import secrets
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple, get_args
 
 from progress_sse._internal.clock import Clock
 from progress_sse._internal.tasks import cancel
@@ -15,6 +16,7 @@ from progress_sse.notices.delivery import Deliverer
 from progress_sse.notices.hooks_file import Hook
 from progress_sse.notices.schedule import Receiver, Try
 from progress_sse.store.outbox import Later, Outbox, Taken
+from progress_sse.wire.json_text import encode_json
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +27,9 @@ LOOK_S: Final = 1.0
 KEPT_TRIES: Final = 50
 
 HookState = Literal["up", "down", "off"]
+HookResult = Literal["delivered", "failed", "dead"]
+
+RESULTS: Final[tuple[HookResult, ...]] = get_args(HookResult)
 
 
 class PastTry(NamedTuple):
@@ -48,7 +53,7 @@ class HookSender:
     def __init__(self, hook: Hook, outbox: Outbox, clock: Clock, resolver: ThreadPoolExecutor) -> None:
         self.hook = hook
         self.is_off = False
-        self.results = Counter[Literal["delivered", "failed", "dead"]]()
+        self.results = Counter[HookResult]()
         self.last_success: str | None = None
         self.tries: deque[PastTry] = deque(maxlen=KEPT_TRIES)
         self._outbox = outbox
@@ -67,6 +72,30 @@ class HookSender:
     def now_ms(self) -> int:
         """The time for the outbox."""
         return int(self._clock.now().timestamp() * 1000)
+
+    @property
+    def lost(self) -> int:
+        """How many notices this process dropped unsent."""
+        return self._outbox.lost[self.hook.name]
+
+    async def counts(self) -> tuple[int, int]:
+        """Return how many notices wait in the store, and how many are dead."""
+        return await self._outbox.counts(self.hook.name)
+
+    def continue_counts(self, former: "HookSender") -> None:
+        """Go on counting where the sender of the hook before a reload ended."""
+        self.results, self.last_success, self.tries = former.results, former.last_success, former.tries
+
+    async def test(self) -> Try:
+        """Send a request of its own to the hook, which counts nowhere, and return the answer with its body."""
+        body = {"type": "session.test", "timestamp": timestamp(self._clock.now()), "data": {"hook": self.hook.name}}
+        return await self._deliverer.send(f"msg_{secrets.token_hex(16)}", encode_json(body), reads_body=True)
+
+    async def retry(self, notice_id: str | None) -> int:
+        """Let dead notices wait again, all or one; return how many."""
+        retried = await self._outbox.revive(self.hook.name, notice_id, self.now_ms)
+        self.wake()
+        return retried
 
     def wake(self) -> None:
         """Look at the outbox at once: a notice was committed."""

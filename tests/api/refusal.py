@@ -12,7 +12,8 @@ PUT_NEW = ("PUT", "/api/progress/new")
 POST_NEW = ("POST", "/api/progress")
 UPDATES = "/api/updates"
 REQUESTS = "/api/progress/s/requests"
-BODIES = (("POST", UPDATE), ("POST", UPDATES), ("POST", REQUESTS), PUT_NEW, POST_NEW)
+HOOKS = (("POST", "/api/hooks/h/test"), ("POST", "/api/hooks/h/retry"))
+BODIES = (("POST", UPDATE), ("POST", UPDATES), ("POST", REQUESTS), PUT_NEW, POST_NEW, *HOOKS)
 """Every path that takes a body."""
 
 JSON = {"content-type": "application/json"}

@@ -39,7 +39,7 @@ from tests.api.refusal import (
     update,
     wrong,
 )
-from tests.api.request_refusals import acknowledgements, asks
+from tests.api.request_refusals import acknowledgements, asks, hooks
 from tests.api.time_refusals import profiles
 
 COMBINED = ("/api/events", "/api/requests")
@@ -262,10 +262,13 @@ def paths() -> Rows:
         ("POST", "/livez"),
         *((method, "/api/progress/s/link") for method in ("GET", "DELETE")),
         ("POST", "/s/s/badge.svg"),
+        *((method, "/api/hooks") for method in ("POST", "DELETE")),
+        *((method, f"/api/hooks/{path}") for path in ("h/test", "h/retry") for method in ("GET", "PUT")),
         ("DELETE", "/"),
     ):
         yield f"{method} {path}", Refusal(method, path, 405, "method-not-allowed")
     for path in (
+        *("/api/hooks/", "/api/hooks/h", "/api/hooks//test", "/api/hooks/h/canary", "/api/hooks/h/test/"),
         *("/api/", "/api/canary", "/api/progress/", "/api/progress//update", "/api/progress/s/"),
         *("/api/progress/s/canary", "/api/progress/s/update/", "/api/progress/s/requests/"),
         *("/api/progress/s/requests/canary", "/api/events/", "/API/progress/s", "/canary", "/s", "/s/"),
@@ -311,7 +314,7 @@ REFUSALS = {
     for part in (
         *(bodies, updates, details, conflicts, preconditions, sessions, ids, keys, paths),
         *(names, attempts, actions, parts, descriptions, unknown_keys, asks, acknowledgements, profiles),
-        *(lines, line_queries, lists),
+        *(lines, line_queries, lists, hooks),
     )
 }
 """Every row, by its part of the table and its name."""

@@ -41,3 +41,19 @@ def acknowledgements() -> Rows:
         yield f"no {key}", update(json_of(**{name: value for name, value in fit.items() if name != key}))
     for key, values in (("request", NO_REQUEST_IDS), ("state", NO_STATES), ("message", (*NO_WORDS, "null"))):
         yield from wrong(fit, key, values)
+
+
+def hooks() -> Rows:
+    """Commands on hooks, of which this server has none; what is wrong with their bodies is said first."""
+    for command in ("test", "retry"):
+        for name in ("canary", "Canary", "canary%20", "canary%C3%A9", "x" * 33):
+            yield f"{command} {name}", hook_command(f"{name}/{command}", b"{}", "hook-not-found", 404)
+        yield f"{command} with a slash", hook_command(f"canary%2F/{command}", b"{}", "invalid-session-id")
+        for key in ("name", "ID", "", "x" * 1000):
+            yield f"{command} with {key[:20]}", hook_command(f"canary/{command}", json_of(**{key: '"canary"'}))
+    for value in ('""', f'"{CANARY * 7}"', '"canary\\u0000"', "1", "true", '["canary"]'):
+        yield f"retry of {value[:20]}", hook_command("canary/retry", json_of(id=value))
+
+
+def hook_command(path: str, body: bytes, problem: str = "invalid-request", status: int = 422) -> Refusal:
+    return Refusal("POST", f"/api/hooks/{path}", status, problem, body, tuple(JSON.items()))

@@ -76,7 +76,8 @@ async def test_a_bad_token_is_a_401_that_does_not_say_why(closed: httpx.AsyncCli
     requests += [("GET", "/api/steps?profile=a"), ("GET", "/api/progress/a/steps"), ("DELETE", "/api/steps/a/learned")]
     requests += [("POST", "/api/progress"), ("GET", "/api/progress"), ("POST", "/api/tickets"), ("POST", "/api/cookie")]
     requests += [("POST", "/api/progress/a/link"), ("GET", "/api/progress/a/log")]
-    requests += [("GET", "/api/progress/a/parts?step=1")]
+    requests += [("GET", "/api/progress/a/parts?step=1"), ("GET", "/api/hooks"), ("POST", "/api/hooks/a/test")]
+    requests += [("POST", "/api/hooks/a/retry")]
     for method, path in requests:
         anonymous = await closed.request(method, path)
         response = await closed.request(method, path, headers=headers)
@@ -159,7 +160,7 @@ async def test_an_id_that_the_server_makes_needs_a_token_for_every_id(closed: ht
 
 async def test_a_publish_token_may_do_everything(closed: httpx.AsyncClient) -> None:
     """Reading and listing included."""
-    for path in [*READS, "/api/progress"]:
+    for path in [*READS, "/api/progress", "/api/hooks"]:
         assert (await closed.head(path, headers=bearer(PUBLISH_TOKEN))).status_code == 200
     assert (await closed.delete("/api/progress/a", headers=bearer(PUBLISH_TOKEN))).status_code == 204
 

@@ -37,7 +37,7 @@ async def test_a_function_replaces_all_tokens(is_async: bool) -> None:
     async with app.router.lifespan_context(app), client:
         assert (await client.put("/api/progress/a", json={}, headers=alice)).status_code == 201
         assert (await client.get("/api/progress/a", headers=alice)).status_code == 200
-        for path in ("/api/progress", "/metrics"):
+        for path in ("/api/progress", "/metrics", "/api/hooks"):
             assert (await client.get(path, headers=alice)).status_code == 200
         asked = await client.post("/api/progress/a/requests", json={"kind": "cancel"}, headers=alice)
         assert asked.status_code == 409
@@ -47,6 +47,7 @@ async def test_a_function_replaces_all_tokens(is_async: bool) -> None:
             ("GET", "read", "a"),
             ("GET", "list", None),
             ("GET", "list", None),
+            ("GET", "admin", None),
             ("POST", "control", "a"),
             ("HEAD", "read", "a"),
             ("HEAD", "read", "b"),

@@ -64,7 +64,7 @@ def test_the_paths_are_the_routes() -> None:
 async def test_each_path_takes_exactly_its_described_methods(client: httpx.AsyncClient) -> None:
     """`Allow` names exactly those, and HEAD beside GET."""
     for path, item in (await described(client))["paths"].items():
-        address = path.replace("{session_id}", "s").replace("{file}", "tracker.js").replace("{profile}", "p")
+        address = path.format(session_id="s", file="tracker.js", profile="p", hook="h")
         for method in METHODS - set(item):
             response = await client.request(method, address)
             assert response.status_code == 405, (method, path)
@@ -127,8 +127,11 @@ async def test_the_limits_are_those_of_the_settings(connect: Connect) -> None:
     ("given", "guarded"),
     [
         ({}, set()),
-        ({"publish_token": "secret"}, {"publish", "list", "control"}),
-        ({"publish_token": "secret", "read": "token", "token_key": KEY}, {"publish", "list", "control", "read"}),
+        ({"publish_token": "secret"}, {"publish", "list", "control", "admin"}),
+        (
+            {"publish_token": "secret", "read": "token", "token_key": KEY},
+            {"publish", "list", "control", "admin", "read"},
+        ),
     ],
     ids=["open", "publish_token", "read=token"],
 )
@@ -142,6 +145,8 @@ async def test_the_security_requirements_are_those_of_the_server(
     for name, action in bearing.items():
         schemes = SCHEMES.get(name, ["bearer", "cookie"])
         assert secured[name] == ([{scheme: []} for scheme in schemes] if action in guarded else None)
+    for name in ("listHooks", "testHook", "retryNotices"):
+        assert secured[name] == ([{"bearer": []}] if "admin" in guarded else None)
     assert secured["keepToken"] == secured["openLink"] == [{"bearer": []}]
     optional: list[dict[str, list[str]]] = [{}, {"bearer": []}, {"cookie": []}]
     assert secured["listSteps"] == (optional if "read" in guarded else None)

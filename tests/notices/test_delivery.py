@@ -33,12 +33,19 @@ class Stub:
         self.requests: list[bytes] = []
         self.port = 0
         self.tasks: set[asyncio.Task[Any]] = set()
+        self.was_left = asyncio.Event()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self.tasks.add(task)
-        head = await reader.readuntil(b"\r\n\r\n")
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+        except asyncio.IncompleteReadError:  # The client has found that it cannot send the request.
+            writer.close()
+            await writer.wait_closed()
+            self.was_left.set()
+            return
         length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
         self.requests.append(head + await reader.readexactly(length))
         try:
@@ -201,3 +208,21 @@ async def test_no_log_has_what_is_secret(send: Send, caplog: pytest.LogCaptureFi
     async with receiving(OK) as stub:
         await send(f"http://{HOST}:{stub.port}/secret-path?token=t")
     assert "secret-path" not in caplog.text
+
+
+async def test_a_header_that_cannot_be_sent_is_not_shown(send: Send) -> None:
+    """Its value may be a secret, and the errors of libraries repeat it."""
+    async with receiving(OK) as stub:
+        for value in (" canary ", "canary \u20ac"):
+            tried = await send(f"http://{HOST}:{stub.port}/", headers=(("X-Key", value),))
+            assert tried.status == 0
+            assert "Error" in tried.error
+            assert "canary" not in tried.error
+        await stub.was_left.wait()
+        assert stub.requests == []
+
+
+async def test_a_header_may_have_characters_of_latin_1(send: Send) -> None:
+    async with receiving(OK) as stub:
+        assert (await send(f"http://{HOST}:{stub.port}/", headers=(("X-Key", "caf\u00e9"),))).status == 200
+        assert stub.head["x-key"] == "caf\u00e9"

@@ -64,6 +64,9 @@ def make_parameters(max_sessions_per_stream: int) -> Json:
     return {
         "SessionId": _in_path("session_id", "The session; any text without `/`.", "nightly", session_id),
         "Profile": _in_path("profile", "The profile; it has the form of a session id.", "nightly", session_id),
+        "Hook": _in_path(
+            "hook", "The name of a hook in the file of hooks.", "oncall", _TEXT | {"pattern": "^[a-z0-9_-]{1,32}$"}
+        ),
         "File": _in_path("file", "Its name.", "tracker.js"),
         "SessionIds": session_ids | {"required": True},
         "SessionIdsUnlessList": session_ids

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from progress_sse.api.openapi import response_models as models
 from progress_sse.api.openapi.stream_models import StreamEvent
-from progress_sse.api.session_models import CreateBody, RequestBody
+from progress_sse.api.session_models import CreateBody, HookTestBody, RequestBody, RetryBody
 from progress_sse.api.update_models import BatchBody, UpdateBody
 from progress_sse.auth.grants import Action
 from progress_sse.core import errors
@@ -345,6 +345,31 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
             200: ResponseSpec("The process works.", models.Health),
             503: ResponseSpec("The process must be replaced.", models.Health),
         },
+    ),
+    "listHooks": Operation(
+        "List the hooks, and the newest tries of this server to notify them",
+        "hooks",
+        {200: ResponseSpec("The hooks, in the order of their file.", models.Hooks)},
+        action="admin",
+        credentials=("bearer",),
+    ),
+    "testHook": Operation(
+        "Send a request of the type `session.test` to a hook",
+        "hooks",
+        {200: ResponseSpec("What the receiver answered, or why it did not.", models.HookTest)},
+        (errors.HookNotFoundError, errors.InvalidSessionIdError),
+        action="admin",
+        credentials=("bearer",),
+        body=HookTestBody,
+    ),
+    "retryNotices": Operation(
+        "Send dead notices of a hook again",
+        "hooks",
+        {200: ResponseSpec("How many are sent again.", models.Retried)},
+        (errors.HookNotFoundError, errors.InvalidSessionIdError, *WRITING),
+        action="admin",
+        credentials=("bearer",),
+        body=RetryBody,
     ),
     "getReadiness": Operation(
         "Return whether the server is ready for requests",

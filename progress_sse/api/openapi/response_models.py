@@ -493,6 +493,60 @@ class About(ResponseModel):
     """The address of the API's description, relative to that of this answer."""
 
 
+class HookTry(ResponseModel):
+    """A try of the answering server to send a notice; it has either `status` or `error`."""
+
+    at: AwareDatetime
+    id: str
+    """The `webhook-id` of the notice."""
+    status: Natural | SkipJsonSchema[None] = None
+    error: str | SkipJsonSchema[None] = None
+    """Why there was no answer."""
+    duration_ms: Natural
+
+
+class HookReport(ResponseModel):
+    """A hook; `delivered`, `failed`, `last_success` and `tries` are those of the answering server since its start."""
+
+    name: str
+    origin: str
+    """Scheme, host and port of its URL."""
+    state: Literal["up", "down", "off"]
+    """`down`: its last eight tries found it away; `off`: it answered 410."""
+    waiting: Natural
+    """Notices in the store that wait to be sent."""
+    dead: Natural
+    """Notices in the store that are no longer tried."""
+    delivered: Natural
+    failed: Natural
+    last_success: AwareDatetime | None
+    tries: Annotated[list[HookTry], Field(max_length=50)]
+    """The newest first."""
+
+
+class Hooks(ResponseModel):
+    """The addresses that are notified."""
+
+    hooks: list[HookReport]
+
+
+class HookTest(ResponseModel):
+    """The result of a test; it has either `status` or `error`."""
+
+    status: Natural | SkipJsonSchema[None] = None
+    error: str | SkipJsonSchema[None] = None
+    """Why there was no answer."""
+    duration_ms: Natural
+    body: Annotated[str, Field(max_length=1024)]
+    """The beginning of the receiver's answer."""
+
+
+class Retried(ResponseModel):
+    """How many dead notices wait again."""
+
+    retried: Natural
+
+
 class Health(ResponseModel):
     """Whether the server works."""
 
