@@ -22,6 +22,7 @@ from progress_sse.observability.metrics import PREFIX, exposition
 from tests.conftest import Serve
 from tests.harness.serving import ROOT
 from tests.harness.tokens import KEY, bearer, make_token
+from tests.notices.test_maker import ALL
 
 FOLDER = ROOT / "docs" / "deploy"
 [JOB] = yaml.safe_load((FOLDER / "prometheus.yml").read_text("utf-8"))["scrape_configs"]
@@ -42,7 +43,12 @@ MATCHER = re.compile(r'(\w+)=~?"([^"]*)"')
 @pytest.fixture
 async def exported() -> dict[str, dict[str, set[str]]]:
     """The values of each label of each metric."""
-    text, _ = exposition(ProgressService(Settings(store="memory://")), {}, "")
+    service = ProgressService(Settings(store="memory://"))
+    await service.store.open()
+    await service.notifier.load([ALL])
+    text, _ = exposition(service, {}, "", await service.notifier.waiting())
+    await service.notifier.aclose()
+    await service.store.aclose()
     labels: dict[str, dict[str, set[str]]] = {"up": {}}
     for family in text_string_to_metric_families(text.decode()):
         for sample in family.samples:
@@ -144,6 +150,9 @@ HEALTHY = {
     'progress_sse_delivery_seconds_bucket{le="0.01"}': GROWING,
     'progress_sse_delivery_seconds_bucket{le="10.0"}': GROWING,
     'progress_sse_delivery_seconds_bucket{le="+Inf"}': GROWING,
+    'progress_sse_hook_up{hook="oncall"}': "1" + STEADY,
+    'progress_sse_hook_notices_total{hook="oncall",result="failed"}': GROWING,
+    'progress_sse_hook_notices_total{hook="oncall",result="dead"}': "0" + STEADY,
     'process_open_fds{job="progress_sse"}': "100" + STEADY,
     'process_max_fds{job="progress_sse"}': "1024" + STEADY,
     'process_start_time_seconds{job="progress_sse"}': "1" + STEADY,
@@ -162,6 +171,7 @@ FAULTS = {
     "ProgressSseCommitsSlow": {'progress_sse_commit_seconds_bucket{le="0.01"}': "0" + STEADY},
     "ProgressSseDeliveriesSlow": {'progress_sse_delivery_seconds_bucket{le="0.01"}': "0" + STEADY},
     "ProgressSseNotificationsMissed": {'progress_sse_resyncs_total{reason="gap"}': GROWING},
+    "ProgressSseHookFails": {'progress_sse_hook_up{hook="oncall"}': "0" + STEADY},
     "ProgressSseRestarts": {'process_start_time_seconds{job="progress_sse"}': GROWING},
 }
 
@@ -191,6 +201,9 @@ def firing(faults: dict[str, str], alerts: list[str]) -> dict[str, Any]:
 def test_each_alert_fires_on_its_fault_alone(tmp_path: Path) -> None:
     """And none fires on a server without a fault."""
     tests = [firing({}, []), *(firing(faults, [alert]) for alert, faults in FAULTS.items())]
+    tests.append(
+        firing({'progress_sse_hook_notices_total{hook="oncall",result="dead"}': GROWING}, ["ProgressSseHookFails"])
+    )
     path = tmp_path / "tests.yml"
     path.write_text(yaml.safe_dump({"rule_files": [str(FOLDER / "alerts.yml")], "tests": tests}), "utf-8")
     promtool("test", "rules", path)

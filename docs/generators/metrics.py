@@ -3,6 +3,8 @@
 import asyncio
 
 from docs.generators.markdown import code, page, table
+from progress_sse._internal.http_library import httpx
+from progress_sse.notices.hooks_file import Hook
 from progress_sse.observability.metrics import PREFIX, families
 from progress_sse.service import ProgressService
 from progress_sse.settings import load_settings
@@ -20,14 +22,19 @@ def metrics_page() -> str:
 
 async def _rows() -> list[list[str]]:
     service = ProgressService(load_settings(store="memory://"))
+    await service.store.open()
+    await service.notifier.load([Hook("oncall", httpx.URL("https://example.org"), (b"",))])
     sessions = {"pending": 0}
-    return [
+    rows = [
         [
             code(family.name.removeprefix(PREFIX) + ("_total" if family.type == "counter" else "")),
             family.type,
             ", ".join(code(label) for label in family.samples[0].labels if label != "le"),
             family.documentation,
         ]
-        for family in families(service, sessions)  # type: ignore[arg-type]  # one status shows the label
+        for family in families(service, sessions, {"oncall": 0})  # type: ignore[arg-type]  # one status shows the label
         if family.name.startswith(PREFIX)
     ]
+    await service.notifier.aclose()
+    await service.store.aclose()
+    return rows

@@ -21,6 +21,7 @@ from progress_sse._internal.histogram import Histogram
 from progress_sse.core.asks import AskKind, AskState
 from progress_sse.core.commands import ACTIONS
 from progress_sse.core.model import SessionStatus
+from progress_sse.notices.sender import RESULTS
 from progress_sse.service import PollResult, ProgressService
 from progress_sse.store.command_queue import CommandOutcome
 from progress_sse.store.lease_watcher import Verdict
@@ -62,6 +63,10 @@ HELP: Final[Mapping[str, str]] = {
     "runs_learned": "Runs of a profile that were completed here, and taught what their steps take.",
     "damaged": "Sessions and profiles in the store that another program or a fault has damaged, each counted when it "
     "is found and logged.",
+    "hook_notices": "Tries to send a notice to a hook, by result: it was `delivered`, or the try `failed`; "
+    "notices that are `dead` after their last try; and those that were `lost` unsent, as too many or too old.",
+    "hook_waiting": "Notices of a hook that wait in the store.",
+    "hook_up": "1 if notices are sent to a hook; 0 while it counts as down, or is turned off by its 410.",
     "refusals": "Refused requests, by the last part of their problem's `type`; or, where a stream was asked to come "
     "later, by `streams-full`, `streams-of-caller-full`, `streams-rate-exceeded` or `draining`.",
     "tasks": "Tasks in the event loop.",
@@ -71,25 +76,36 @@ HELP: Final[Mapping[str, str]] = {
 
 
 def exposition(
-    service: ProgressService, sessions: Mapping[SessionStatus, int] | None, accept: str
+    service: ProgressService,
+    sessions: Mapping[SessionStatus, int] | None,
+    accept: str,
+    waiting: Mapping[str, int] | None = None,
 ) -> tuple[bytes, str]:
-    """Return all metrics and their media type, as `accept` asks; `sessions` of `None`: the store does not answer."""
+    """Return all metrics and their media type, as `accept` asks.
+
+    `sessions` of `None`, or notices `waiting` for hooks of `None`: the store does not answer.
+    """
     try:
         encode, media_type = choose_encoder(accept)
     except (TypeError, ValueError):  # The `Accept` header is malformed.
         encode, media_type = choose_encoder("")
-    return encode(_Metrics(service, sessions)), media_type
+    return encode(_Metrics(service, sessions, waiting)), media_type
 
 
-def families(service: ProgressService, sessions: Mapping[SessionStatus, int] | None) -> Iterator[Metric]:
+def families(
+    service: ProgressService, sessions: Mapping[SessionStatus, int] | None, waiting: Mapping[str, int] | None = None
+) -> Iterator[Metric]:
     """Return all metrics of a service at this moment, as `exposition` shows them."""
-    return _Metrics(service, sessions).collect()
+    return _Metrics(service, sessions, waiting).collect()
 
 
 class _Metrics(Collector):
-    def __init__(self, service: ProgressService, sessions: Mapping[SessionStatus, int] | None) -> None:
+    def __init__(
+        self, service: ProgressService, sessions: Mapping[SessionStatus, int] | None, waiting: Mapping[str, int] | None
+    ) -> None:
         self._service = service
         self._sessions = sessions
+        self._waiting = waiting
 
     def collect(self) -> Iterator[Metric]:
         # Of several processes behind one socket, any may get the request.
@@ -101,6 +117,8 @@ class _Metrics(Collector):
     def _families(self) -> Iterator[Metric]:
         yield from self._stream_metrics()
         yield from self._store_metrics()
+        if self._service.notifier.senders:
+            yield from self._hook_metrics()
         refusals: dict[Any, int] = {**self._service.refusals, **self._service.streams.refusals}
         yield _counters("refusals", ["reason"], refusals, get_args(RefusalReason))
         yield _gauge("tasks", len(asyncio.all_tasks()))
@@ -142,6 +160,15 @@ class _Metrics(Collector):
         yield _counters("log_lines", [], {(): store.committer.line_count})
         yield _counters("runs_learned", [], {(): store.committer.runs_learned})
         yield _counters("damaged", [], {(): store.backend.damage_count})
+
+    def _hook_metrics(self) -> Iterator[Metric]:
+        senders = self._service.notifier.senders
+        counts = {(name, result): each.results[result] for name, each in senders.items() for result in RESULTS}
+        lost = {(name, "lost"): each.lost for name, each in senders.items()}
+        yield _counters("hook_notices", ["hook", "result"], {**counts, **lost})
+        if self._waiting is not None:
+            yield _gauges("hook_waiting", ["hook"], self._waiting)
+        yield _gauges("hook_up", ["hook"], {name: each.state == "up" for name, each in senders.items()})
 
 
 def _gauge(name: str, value: float) -> Metric:

@@ -21,6 +21,7 @@ from tests.api.problems import assert_problem
 from tests.clock import ManualClock
 from tests.harness.described import check_answer
 from tests.harness.http1 import HOST
+from tests.harness.metrics import parse_metrics
 from tests.harness.tokens import KEY, bearer, make_token
 from tests.notices.test_delivery import receiving
 
@@ -269,3 +270,30 @@ async def test_a_page_of_another_origin_sends_no_test(serving: Serving) -> None:
                 response = await client.request(method, path, content=b"{}", headers=headers)
                 assert_problem(response, 415, "unsupported-media-type")
         assert stub.requests == []
+
+
+async def test_the_metrics_of_a_hook(serving: Serving) -> None:
+    """Each result from 0 on, what waits, and whether it is up."""
+    async with receiving(answer_of(500)) as stub, serving(stub.port) as (client, service):
+        sender = service.notifier.senders["oncall"]
+        names = [
+            f'hook_notices_total{{hook="oncall",result="{each}"}}' for each in ("delivered", "failed", "dead", "lost")
+        ]
+        names += ['hook_waiting{hook="oncall"}', 'hook_up{hook="oncall"}']
+
+        async def shown() -> list[float]:
+            found = parse_metrics((await client.get("/metrics")).text)
+            return [found[f"progress_sse_{name}"] for name in names]
+
+        assert await shown() == [0, 0, 0, 0, 0, 1]
+        await client.put(SESSION, json={"total_steps": 1})
+        await client.post(f"{SESSION}/update", json={"action": "start", "step": 1})
+        await wait_until(lambda: sender.results["failed"] == 1)
+        sender.results["dead"] += 1
+        service.store.backend.outbox.lost["oncall"] += 2
+        sender.is_off = True
+        assert await shown() == [0, 1, 1, 2, 1, 0]
+
+
+async def test_a_server_without_hooks_has_no_metrics_of_them(client: httpx.AsyncClient) -> None:
+    assert "hook" not in (await client.get("/metrics")).text
