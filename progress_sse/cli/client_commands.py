@@ -69,7 +69,8 @@ def server_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def _server_of(url: str | None, token: str | None) -> "Address":
+def server_of(url: str | None, token: str | None) -> "Address":
+    """Return the server that the options or the environment name."""
     from progress_sse.client.config import address_of
 
     address = address_of(url, token)
@@ -83,7 +84,7 @@ def _server_to_report_to(url: str | None, token: str | None) -> "Address | None"
     from progress_sse.client.config import is_disabled
 
     _log_to_stderr(logging.WARNING)
-    return None if is_disabled(None) else _server_of(url, token)
+    return None if is_disabled(None) else server_of(url, token)
 
 
 def _log_to_stderr(level: int) -> None:
@@ -212,7 +213,7 @@ def watch(session_id: str, output: "Output", url: str | None, token: str | None,
     """
     from progress_sse.cli.watch import watch as watch_session
 
-    sys.exit(watch_session(session_id, output, _server_of(url, token), has_log=has_log))
+    sys.exit(watch_session(session_id, output, server_of(url, token), has_log=has_log))
 
 
 @click.command(cls=ClientCommand, short_help="Create a session.")
@@ -295,7 +296,7 @@ def list(prefix: str, labels: Sequence[str], statuses: Sequence[str], *, is_json
     from progress_sse.cli.list_sessions import list_sessions
 
     query = (("prefix", prefix), *(("label", each) for each in labels), *(("status", each) for each in statuses))
-    sys.exit(list_sessions(query, _server_of(**server), is_json=is_json))
+    sys.exit(list_sessions(query, server_of(**server), is_json=is_json))
 
 
 @click.command(cls=ClientCommand, short_help="Examine the way from here to a server, or to any event stream.")

@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 import unicodedata
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import click
@@ -62,7 +62,11 @@ async def _print_table(sessions: AsyncIterator[SessionState]) -> None:
 
 def table_lines(sessions: Iterable[SessionState], now_s: float) -> Iterator[str]:
     """Yield the lines of a table, with its head."""
-    rows = [HEAD, *(listed_words(session, now_s) for session in sessions)]
+    yield from aligned([HEAD, *(listed_words(session, now_s) for session in sessions)])
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yield the rows as lines of a table."""
     widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         yield "  ".join(text + " " * (width - _width(text)) for text, width in zip(row, widths, strict=True)).rstrip()

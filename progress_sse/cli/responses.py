@@ -51,9 +51,14 @@ def client_of(address: Address) -> httpx.AsyncClient:
 
 
 async def get(client: httpx.AsyncClient, path: str, **options: Any) -> tuple[httpx.Response, bytes]:
+    """Return an answer to GET and its content; see `request`."""
+    return await request(client, "GET", path, **options)
+
+
+async def request(client: httpx.AsyncClient, method: str, path: str, **options: Any) -> tuple[httpx.Response, bytes]:
     """Return an answer and its content, which has an upper limit: the server may send without end."""
     content = Content(MAX_EVENT_BYTES)
-    async with client.stream("GET", path, **options) as response:
+    async with client.stream(method, path, **options) as response:
         async for chunk in response.aiter_raw():
             content.add(chunk)
     return response, bytes(content)

@@ -9,7 +9,7 @@ from progress_sse._internal.optional_imports import SERVER_PACKAGES
 
 pytestmark = [pytest.mark.unmeasured, pytest.mark.processes]
 
-COMMANDS = ("create", "doctor", "finish", "list", "run", "step", "watch")
+COMMANDS = ("create", "doctor", "finish", "hooks", "list", "run", "step", "watch")
 """The commands of a client."""
 
 SERVER_LIBRARIES = {*SERVER_PACKAGES, "sqlite3", "redis"} - {"rich"}
