@@ -46,7 +46,8 @@ async def exported() -> dict[str, dict[str, set[str]]]:
     service = ProgressService(Settings(store="memory://"))
     await service.store.open()
     await service.notifier.load([ALL])
-    text, _ = exposition(service, {}, "", await service.notifier.waiting())
+    await service.notifier.count_waiting()
+    text, _ = exposition(service, {}, "")
     await service.notifier.aclose()
     await service.store.aclose()
     labels: dict[str, dict[str, set[str]]] = {"up": {}}

@@ -24,6 +24,7 @@ async def _rows() -> list[list[str]]:
     service = ProgressService(load_settings(store="memory://"))
     await service.store.open()
     await service.notifier.load([Hook("oncall", httpx.URL("https://example.org"), (b"",))])
+    await service.notifier.count_waiting()
     sessions = {"pending": 0}
     rows = [
         [
@@ -32,7 +33,7 @@ async def _rows() -> list[list[str]]:
             ", ".join(code(label) for label in family.samples[0].labels if label != "le"),
             family.documentation,
         ]
-        for family in families(service, sessions, {"oncall": 0})  # type: ignore[arg-type]  # one status shows the label
+        for family in families(service, sessions)  # type: ignore[arg-type]  # one status shows the label
         if family.name.startswith(PREFIX)
     ]
     await service.notifier.aclose()

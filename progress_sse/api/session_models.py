@@ -158,9 +158,7 @@ class HookTestBody(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{}]})
 
 
-class RetryBody(BaseModel):
+class RetryBody(HookTestBody):
     """Which dead notices of a hook are sent again."""
-
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{}]})
 
     id: Annotated[str, Within(NOTICE_ID)] | None = Field(None, description="The id of one notice; without it, all.")

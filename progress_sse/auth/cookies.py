@@ -23,9 +23,6 @@ SECURE_LINK_COOKIE: Final = f"__Secure-{LINK_COOKIE}"
 LINK_ACTIONS: Final[frozenset[Action]] = frozenset({"read", "control"})
 """What a link may allow: to follow its session, and to ask something of its worker."""
 
-HEADER_ACTIONS: Final[frozenset[Action]] = frozenset({"admin"})
-"""What only a token in a header allows: a cookie in the browser of an operator must not."""
-
 _BY_LINK: Final = b"link=1"
 
 

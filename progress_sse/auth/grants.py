@@ -9,8 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from progress_sse.wire.text import Text
 
 Action: TypeAlias = Literal["read", "publish", "list", "control", "admin"]
-"""To follow a session; to create, change and delete it; to list sessions; to ask something of its worker; to see, test
-and retry hooks, which is about no session."""
+"""To follow a session; to create, change and delete it; to list sessions; to ask its worker; to manage hooks."""
 
 
 class Grant(BaseModel):

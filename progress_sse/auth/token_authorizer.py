@@ -2,7 +2,6 @@
 
 A token comes in a header: as a bearer token, or in a cookie that holds one. For a stream, a ticket may stand for it;
 a ticket allows nothing but reading. A link's cookie allows to follow one session, and to ask something of its worker.
-The action `admin` needs a bearer token.
 A `publish_token` allows everything, and a signed token the actions and sessions in its claims.
 """
 
@@ -13,14 +12,7 @@ from starlette.requests import Request
 
 from progress_sse._internal.clock import Clock
 from progress_sse.auth.authorizer import UNCONDITIONAL, Authorization, Authorizer
-from progress_sse.auth.cookies import (
-    HEADER_ACTIONS,
-    LINK_ACTIONS,
-    is_by_link,
-    is_cross_site,
-    link_token,
-    own_token,
-)
+from progress_sse.auth.cookies import LINK_ACTIONS, is_by_link, is_cross_site, link_token, own_token
 from progress_sse.auth.grants import EVERYTHING, Action, Grant, is_one_of
 from progress_sse.auth.tickets import Tickets
 from progress_sse.core.errors import ConfigurationError, ForbiddenError, UnauthorizedError
@@ -126,7 +118,7 @@ def _bearer_token(request: Request) -> str | None:
 
 
 def _cookie_token(request: Request, action: Action | None) -> str | None:
-    if action in HEADER_ACTIONS:
+    if action == "admin":  # No page acts by the cookie of an operator.
         return None
     if not is_by_link(request):
         return own_token(request)

@@ -6,26 +6,26 @@ import secrets
 import sys
 import time
 from base64 import b64encode
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final
 from urllib.parse import quote
 
 import click
 
 from progress_sse._internal.http_library import httpx
+from progress_sse.cli import responses
 from progress_sse.cli.client_commands import ClientCommand, server_of, server_options
-
-if TYPE_CHECKING:
-    from progress_sse.client.config import Address
-
-SECRET_BYTES: Final = 32
+from progress_sse.cli.list_sessions import UNANSWERED, aligned
+from progress_sse.cli.responses import NotAllowedError, Read, UnexpectedResponseError
+from progress_sse.cli.watch import NOT_ALLOWED
+from progress_sse.story.plain_text import one_line
+from progress_sse.story.times import moment
 
 ANSWER_S: Final = 20.0
 """Seconds that an answer may take: the server gives a receiver 15."""
 
 HEAD: Final = ("HOOK", "STATE", "WAITING", "DEAD", "DELIVERED", "FAILED", "LAST SUCCESS", "ORIGIN")
-
-Read = TypeVar("Read")
 
 
 @click.group()
@@ -42,10 +42,7 @@ def hooks() -> None:
 @server_options
 def list_hooks(*, is_json: bool, **server: str | None) -> None:
     """List the hooks, with what waits for them and what was delivered."""
-    from progress_sse.cli.list_sessions import aligned
-
-    lines = _answer(server_of(**server), "GET", "", lambda answer: [*_lines(answer["hooks"], is_json=is_json)])
-    for line in lines if is_json else aligned([HEAD, *lines]):
+    for line in _answer(server, "GET", "", _json_lines if is_json else _table_lines):
         click.echo(line)
 
 
@@ -57,12 +54,9 @@ def test(name: str, **server: str | None) -> None:
 
     The exit status is 0 if the receiver answered with a status from 200 to 299, else 1.
     """
-    from progress_sse.story.plain_text import one_line
-
-    status, line, body = _answer(server_of(**server), "POST", f"/{quote(name, safe='')}/test", _result)
-    click.echo(one_line(line))
-    if body:
-        click.echo(one_line(body))
+    status, lines = _answer(server, "POST", f"/{quote(name, safe='')}/test", _tested, {})
+    for line in filter(None, lines):
+        click.echo(one_line(line))
     sys.exit(not 200 <= status < 300)
 
 
@@ -72,66 +66,52 @@ def test(name: str, **server: str | None) -> None:
 @server_options
 def retry(name: str, notice_id: str | None, **server: str | None) -> None:
     """Send the dead notices of the hook NAME again: all, or the one with this ID."""
-    body = {} if notice_id is None else {"id": notice_id}
-    path = f"/{quote(name, safe='')}/retry"
-    count = _answer(server_of(**server), "POST", path, lambda answer: int(answer["retried"]), body)
-    click.echo(f"retried {count}")
+    path, body = f"/{quote(name, safe='')}/retry", {} if notice_id is None else {"id": notice_id}
+    click.echo(f"retried {_answer(server, 'POST', path, lambda answer: int(answer['retried']), body)}")
 
 
 @hooks.command()
 def secret() -> None:
     """Print a fresh secret, for the file of hooks and for the receiver."""
-    click.echo(f"whsec_{b64encode(secrets.token_bytes(SECRET_BYTES)).decode()}")
+    click.echo(f"whsec_{b64encode(secrets.token_bytes(32)).decode()}")
 
 
 def _answer(
-    server: "Address", method: str, path: str, read: Callable[[Any], Read], body: dict[str, str] | None = None
+    server: Mapping[str, str | None], method: str, path: str, read: Callable[[Any], Read], body: Any = None
 ) -> Read:
     """Return what a function makes of the server's answer, or end the command with the exit status of a refusal."""
-    from progress_sse.cli.list_sessions import UNANSWERED
-    from progress_sse.cli.responses import NotAllowedError, UnexpectedResponseError, read_json
-    from progress_sse.cli.watch import NOT_ALLOWED
-
     try:
-        response, content = asyncio.run(_asked(server, method, path, body or {}))
-        return read_json(response, content, read)
+        response, content = asyncio.run(_request(server, method, f"/api/hooks{path}", body))
+        if response.status_code in (httpx.codes.NOT_FOUND, httpx.codes.TOO_MANY_REQUESTS):
+            with suppress(ValueError, LookupError, TypeError, AttributeError):  # It is no problem of ours.
+                raise UnexpectedResponseError(one_line(json.loads(content)["detail"]))
+        return responses.read_json(response, content, read)
     except (NotAllowedError, UnexpectedResponseError) as error:
         click.echo(f"progress-sse: {error}", err=True)
         sys.exit(NOT_ALLOWED if isinstance(error, NotAllowedError) else UNANSWERED)
 
 
-async def _asked(server: "Address", method: str, path: str, body: dict[str, str]) -> tuple[httpx.Response, bytes]:
-    from progress_sse.cli.responses import UnexpectedResponseError, client_of, request, words_of
-    from progress_sse.story.plain_text import one_line
-
-    async with client_of(server) as client:
+async def _request(server: Mapping[str, str | None], method: str, path: str, body: Any) -> tuple[httpx.Response, bytes]:
+    async with responses.client_of(server_of(**server)) as client:
         try:
-            options = {} if method == "GET" else {"json": body}
-            response, content = await request(client, method, f"/api/hooks{path}", timeout=ANSWER_S, **options)
+            return await responses.get(client, path, method=method, timeout=ANSWER_S, json=body)
         except httpx.HTTPError as error:
-            raise UnexpectedResponseError(words_of(error)) from error
-    if response.status_code in (httpx.codes.NOT_FOUND, httpx.codes.TOO_MANY_REQUESTS):
-        try:
-            raise UnexpectedResponseError(one_line(json.loads(content)["detail"]))
-        except (ValueError, LookupError, TypeError, AttributeError):
-            pass  # It is no problem of a progress server.
-    return response, content
+            raise UnexpectedResponseError(responses.words_of(error)) from error
 
 
-def _lines(listed: Any, *, is_json: bool) -> Iterator[Any]:
-    from progress_sse.story.plain_text import one_line
-    from progress_sse.story.times import moment
-
-    for hook in listed:
-        if is_json:
-            yield json.dumps(hook, separators=(",", ":"))
-        else:
-            counts = [hook[key] for key in ("waiting", "dead", "delivered", "failed")]
-            last = hook["last_success"]
-            when = "" if last is None else moment(last, time.time())
-            yield [one_line(str(each)) for each in (hook["name"], hook["state"], *counts, when, hook["origin"])]
+def _json_lines(answer: Any) -> Sequence[str]:
+    return [json.dumps(hook, separators=(",", ":")) for hook in answer["hooks"]]
 
 
-def _result(answer: Any) -> tuple[int, str, str]:
+def _table_lines(answer: Any) -> Sequence[str]:
+    rows: list[Sequence[str]] = [HEAD]
+    for hook in answer["hooks"]:
+        when = "" if hook["last_success"] is None else moment(hook["last_success"], time.time())
+        keys = ("name", "state", "waiting", "dead", "delivered", "failed")
+        rows.append([*(one_line(str(hook[key])) for key in keys), when, one_line(hook["origin"])])
+    return [*aligned(rows)]
+
+
+def _tested(answer: Any) -> tuple[int, Sequence[str]]:
     status = int(answer["status"]) if "status" in answer else 0
-    return status, f"{status or answer['error']}, in {answer['duration_ms']} ms", answer["body"]
+    return status, (f"{status or answer['error']}, in {answer['duration_ms']} ms", str(answer["body"]))

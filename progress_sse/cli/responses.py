@@ -50,12 +50,9 @@ def client_of(address: Address) -> httpx.AsyncClient:
         raise ConfigurationError(f"Cannot connect to a server: {error}") from error
 
 
-async def get(client: httpx.AsyncClient, path: str, **options: Any) -> tuple[httpx.Response, bytes]:
-    """Return an answer to GET and its content; see `request`."""
-    return await request(client, "GET", path, **options)
-
-
-async def request(client: httpx.AsyncClient, method: str, path: str, **options: Any) -> tuple[httpx.Response, bytes]:
+async def get(
+    client: httpx.AsyncClient, path: str, method: str = "GET", **options: Any
+) -> tuple[httpx.Response, bytes]:
     """Return an answer and its content, which has an upper limit: the server may send without end."""
     content = Content(MAX_EVENT_BYTES)
     async with client.stream(method, path, **options) as response:

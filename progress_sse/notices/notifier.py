@@ -16,6 +16,7 @@ from progress_sse.notices.delivery import RESOLVER_THREADS
 from progress_sse.notices.hooks_file import Hook
 from progress_sse.notices.maker import NoticeMaker
 from progress_sse.notices.sender import HookSender
+from progress_sse.store.backend_monitor import COUNT_TIMEOUT_S
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import Change
 
@@ -26,14 +27,9 @@ LOOK_S: Final = 5.0
 
 LOOKS_PER_CLEAN_UP: Final = 12
 
-COUNT_TIMEOUT_S: Final = 3.0
-"""Seconds within which the store must count what waits, for metrics."""
-
 
 COMMANDS_PER_MINUTE: Final = 10
 """Tests and retries of operators, of all hooks together: each may send requests to a receiver."""
-
-MINUTE_S: Final = 60
 
 
 class Notifier:
@@ -77,27 +73,23 @@ class Notifier:
         self._store.committer.make_notices = NoticeMaker(wanting, self._public_url) if wanting else None
 
     def commanded(self, name: str) -> HookSender:
-        """Return the sender of a hook for a command of an operator.
-
-        Raises:
-            HookNotFoundError: There is no hook of that name.
-            RateExceededError: There were `COMMANDS_PER_MINUTE` within a minute.
-        """
+        """Return the sender of a hook for a command of an operator; a `RateExceededError` where those are too many."""
         if name not in self.senders:
             raise HookNotFoundError
         now_s, commands = self._clock.monotonic(), self._commands
-        if len(commands) == COMMANDS_PER_MINUTE and (left_s := commands[0] + MINUTE_S - now_s) > 0:
+        if len(commands) == COMMANDS_PER_MINUTE and (left_s := commands[0] + 60 - now_s) > 0:
             raise RateExceededError(math.ceil(left_s))
         commands.append(now_s)
         return self.senders[name]
 
-    async def waiting(self) -> Mapping[str, int] | None:
-        """Return how many notices of each hook wait; `None` where the store does not answer."""
-        try:
+    async def count_waiting(self) -> None:
+        """Let each sender know how many notices wait; where the store does not answer, that is unknown."""
+        for sender in self.senders.values():
+            sender.waiting = None
+        with suppress(ProblemError, TimeoutError):
             async with asyncio.timeout(COUNT_TIMEOUT_S):
-                return {name: (await sender.counts())[0] for name, sender in self.senders.items()}
-        except (ProblemError, TimeoutError):
-            return None
+                for sender in self.senders.values():
+                    sender.waiting, _dead = await sender.counts()
 
     def on_commit(self, change: Change) -> None:
         """Send the notices of a commit at once."""

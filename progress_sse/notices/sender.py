@@ -48,11 +48,13 @@ class HookSender:
         results: How many tries of this process delivered their notice, failed, or were the last of it.
         last_success: Time stamp of the newest try that succeeded.
         tries: The newest tries, the newest last.
+        waiting: How many notices waited when that was last counted; `None` where it is unknown.
     """
 
     def __init__(self, hook: Hook, outbox: Outbox, clock: Clock, resolver: ThreadPoolExecutor) -> None:
         self.hook = hook
         self.is_off = False
+        self.waiting: int | None = None
         self.results = Counter[HookResult]()
         self.last_success: str | None = None
         self.tries: deque[PastTry] = deque(maxlen=KEPT_TRIES)

@@ -76,36 +76,25 @@ HELP: Final[Mapping[str, str]] = {
 
 
 def exposition(
-    service: ProgressService,
-    sessions: Mapping[SessionStatus, int] | None,
-    accept: str,
-    waiting: Mapping[str, int] | None = None,
+    service: ProgressService, sessions: Mapping[SessionStatus, int] | None, accept: str
 ) -> tuple[bytes, str]:
-    """Return all metrics and their media type, as `accept` asks.
-
-    `sessions` of `None`, or notices `waiting` for hooks of `None`: the store does not answer.
-    """
+    """Return all metrics and their media type, as `accept` asks; `sessions` of `None`: the store does not answer."""
     try:
         encode, media_type = choose_encoder(accept)
     except (TypeError, ValueError):  # The `Accept` header is malformed.
         encode, media_type = choose_encoder("")
-    return encode(_Metrics(service, sessions, waiting)), media_type
+    return encode(_Metrics(service, sessions)), media_type
 
 
-def families(
-    service: ProgressService, sessions: Mapping[SessionStatus, int] | None, waiting: Mapping[str, int] | None = None
-) -> Iterator[Metric]:
+def families(service: ProgressService, sessions: Mapping[SessionStatus, int] | None) -> Iterator[Metric]:
     """Return all metrics of a service at this moment, as `exposition` shows them."""
-    return _Metrics(service, sessions, waiting).collect()
+    return _Metrics(service, sessions).collect()
 
 
 class _Metrics(Collector):
-    def __init__(
-        self, service: ProgressService, sessions: Mapping[SessionStatus, int] | None, waiting: Mapping[str, int] | None
-    ) -> None:
+    def __init__(self, service: ProgressService, sessions: Mapping[SessionStatus, int] | None) -> None:
         self._service = service
         self._sessions = sessions
-        self._waiting = waiting
 
     def collect(self) -> Iterator[Metric]:
         # Of several processes behind one socket, any may get the request.
@@ -166,8 +155,8 @@ class _Metrics(Collector):
         counts = {(name, result): each.results[result] for name, each in senders.items() for result in RESULTS}
         lost = {(name, "lost"): each.lost for name, each in senders.items()}
         yield _counters("hook_notices", ["hook", "result"], {**counts, **lost})
-        if self._waiting is not None:
-            yield _gauges("hook_waiting", ["hook"], self._waiting)
+        waiting = {name: each.waiting for name, each in senders.items() if each.waiting is not None}
+        yield _gauges("hook_waiting", ["hook"], waiting)
         yield _gauges("hook_up", ["hook"], {name: each.state == "up" for name, each in senders.items()})
 
 

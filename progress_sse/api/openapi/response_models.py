@@ -493,16 +493,21 @@ class About(ResponseModel):
     """The address of the API's description, relative to that of this answer."""
 
 
-class HookTry(ResponseModel):
-    """A try of the answering server to send a notice; it has either `status` or `error`."""
+class HookAnswer(ResponseModel):
+    """What a request to a hook came to: either `status` or `error`."""
 
-    at: AwareDatetime
-    id: str
-    """The `webhook-id` of the notice."""
     status: Natural | SkipJsonSchema[None] = None
     error: str | SkipJsonSchema[None] = None
     """Why there was no answer."""
     duration_ms: Natural
+
+
+class HookTry(HookAnswer):
+    """A try of the answering server to send a notice."""
+
+    at: AwareDatetime
+    id: str
+    """The `webhook-id` of the notice."""
 
 
 class HookReport(ResponseModel):
@@ -514,7 +519,6 @@ class HookReport(ResponseModel):
     state: Literal["up", "down", "off"]
     """`down`: its last eight tries found it away; `off`: it answered 410."""
     waiting: Natural
-    """Notices in the store that wait to be sent."""
     dead: Natural
     """Notices in the store that are no longer tried."""
     delivered: Natural
@@ -530,13 +534,9 @@ class Hooks(ResponseModel):
     hooks: list[HookReport]
 
 
-class HookTest(ResponseModel):
-    """The result of a test; it has either `status` or `error`."""
+class HookTest(HookAnswer):
+    """The result of a test."""
 
-    status: Natural | SkipJsonSchema[None] = None
-    error: str | SkipJsonSchema[None] = None
-    """Why there was no answer."""
-    duration_ms: Natural
     body: Annotated[str, Field(max_length=1024)]
     """The beginning of the receiver's answer."""
 
