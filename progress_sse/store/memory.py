@@ -193,7 +193,7 @@ class MemoryBackend:
             self._apply(change, stored)
         self.leases.on_commit(change)
         if change.notices:
-            self.outbox.on_commit((notice, len(notice.body)) for notice in change.notices)
+            self.outbox.on_commit(change.notices)
         if not has_lines_alone:
             self._topics.publish(to_notification(change))
         if change.lines and change.record is not None:

@@ -83,7 +83,7 @@ class Outbox(Protocol):
     async def revive(self, queue: str, notice_id: str | None, now_ms: int) -> int:
         """Let dead notices of a queue wait again, all or one, from their first try on; return how many."""
 
-    async def discard(self, queues: Iterable[str], now_ms: int) -> object:
+    async def discard(self, queues: Iterable[str], now_ms: int) -> None:
         """Drop of these queues what is older than `LIFETIME_MS` and what is too much; of others the former at least.
 
         Too much is what exceeds `MAX_WAITING`, `MAX_WAITING_BYTES` and `MAX_DEAD`; the oldest go.
@@ -106,6 +106,7 @@ class Entry:
     wait_ms: int = 0
     tries: int = 0
     first_try_ms: int | None = None
+    is_dead: bool = False
     claim: str = ""
 
 
@@ -152,7 +153,10 @@ class _Queue:
 
 
 class LocalOutbox:
-    """The outbox of a store that one process uses; with the process end its claims."""
+    """The outbox of a store that one process uses, in memory; with the process end its claims.
+
+    A store that keeps notices elsewhere too overrides what begins with an underscore.
+    """
 
     def __init__(self, waiting: Iterable[Entry] = (), dead: Iterable[Entry] = (), off: Iterable[str] = ()) -> None:
         """Begin with what was stored, in the order of the commits."""
@@ -166,17 +170,27 @@ class LocalOutbox:
         for entry in dead:
             self._queues[entry.notice.queue].dead[entry.notice.notice_id] = entry
 
-    def on_commit(self, notices: Iterable[tuple[Notice, int]]) -> Sequence[str]:
-        """Add the notices of a commit, each with the size of its body; return the ids of those that go for them."""
+    async def _store(self, entries: Sequence[Entry]) -> None:
+        """Store when and how often notices were tried, and which are dead."""
+
+    async def _delete(self, notice_ids: Sequence[str]) -> None:
+        """Delete what is stored of notices."""
+
+    def on_commit(self, committed: Iterable[Notice]) -> Sequence[str]:
+        """Add the notices of a commit; return the ids of those that go for them."""
         gone: list[str] = []
-        for notice, size in notices:
+        for notice in committed:
             queue = self._queues[notice.queue]
-            queue.add(Entry(notice, size, notice.made_ms))
+            queue.add(Entry(self._kept(notice), len(notice.body), notice.made_ms))
             for notice_id in queue.surplus(notice.lane):
                 queue.remove(notice_id)
                 self.lost[notice.queue] += 1
                 gone.append(notice_id)
         return gone
+
+    def _kept(self, notice: Notice) -> Notice:
+        """Return what memory keeps of a notice."""
+        return notice
 
     async def take(self, queue: str, now_ms: int, most: int) -> Sequence[Taken]:
         """Claim notices; see `Outbox.take`."""
@@ -186,8 +200,7 @@ class LocalOutbox:
         for notice_id in entries.due.take_due(now_ms, most):
             entry = entries.waiting[notice_id]
             entry.claim = str(next(self._claims))
-            notice = entry.notice
-            taken.append(Taken(notice_id, queue, notice.body, entry.tries, entry.first_try_ms, entry.claim))
+            taken.append(Taken(notice_id, queue, entry.notice.body, entry.tries, entry.first_try_ms, entry.claim))
         return taken
 
     def _notice_time(self, now_ms: int) -> None:
@@ -211,10 +224,15 @@ class LocalOutbox:
             entry.due_ms, entry.wait_ms = now_ms + result.wait_ms, result.wait_ms
             entry.tries, entry.first_try_ms = result.tries, result.first_try_ms
             queue.plan(entry)
+        else:
+            queue.remove(taken.notice_id)
+        if result == "delivered":
+            await self._delete([taken.notice_id])
             return True
-        queue.remove(taken.notice_id)
         if result == "dead":
+            entry.is_dead = True
             queue.dead[taken.notice_id] = entry
+        await self._store([entry])
         return True
 
     async def wake_at_ms(self, queue: str, now_ms: int) -> float:
@@ -229,30 +247,31 @@ class LocalOutbox:
     async def revive(self, queue: str, notice_id: str | None, now_ms: int) -> int:
         """Let dead notices wait again; see `Outbox.revive`."""
         dead = self._queues[queue].dead
-        revived = [each for each in dead if notice_id in (None, each)]
-        for each in revived:
-            entry = dead.pop(each)
-            self._queues[queue].add(Entry(entry.notice, entry.size, now_ms))
+        former = [dead.pop(each) for each in list(dead) if notice_id in (None, each)]
+        revived = [Entry(entry.notice, entry.size, now_ms) for entry in former]
+        for entry in revived:
+            self._queues[queue].add(entry)
+        await self._store(revived)
         return len(revived)
 
-    async def discard(self, _queues: Iterable[str], now_ms: int) -> Sequence[str]:
-        """Drop what is old; see `Outbox.discard`. Return the ids."""
+    async def discard(self, _queues: Iterable[str], now_ms: int) -> None:
+        """Drop what is old; see `Outbox.discard`."""
         oldest_ms, gone = now_ms - LIFETIME_MS, list[str]()
         for name, queue in self._queues.items():
             old = [key for key, entry in queue.waiting.items() if entry.notice.made_ms < oldest_ms]
             for key in old:
                 queue.remove(key)
             self.lost[name] += len(old)
-            dead = list(queue.dead)
-            dead = [
+            surplus = len(queue.dead) - MAX_DEAD
+            aged = [
                 key
-                for number, key in enumerate(dead, start=MAX_DEAD - len(dead))
-                if number < 0 or queue.dead[key].notice.made_ms < oldest_ms
+                for number, (key, entry) in enumerate(queue.dead.items())
+                if number < surplus or entry.notice.made_ms < oldest_ms
             ]
-            for key in dead:
+            for key in aged:
                 del queue.dead[key]
-            gone += old + dead
-        return gone
+            gone += old + aged
+        await self._delete(gone)
 
     async def turn(self, queue: str, *, is_on: bool) -> None:
         """Turn a queue off or on; see `Outbox.turn`."""

@@ -1,11 +1,10 @@
 """The statements on notices that wait or are dead, on a connection in a transaction."""
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
 
 from progress_sse.store.health import DamageLog
-from progress_sse.store.outbox import Entry, Later, Notice
+from progress_sse.store.outbox import Entry, Notice
 from progress_sse.store.seals import sealed, unsealed
 
 
@@ -18,26 +17,17 @@ def insert(connection: sqlite3.Connection, notices: Iterable[Notice]) -> None:
         )
 
 
-class Stored(NamedTuple):
-    """What a file has: the notices that wait, those that are dead, and the queues that are off."""
-
-    waiting: Sequence[Entry] = ()
-    dead: Sequence[Entry] = ()
-    off: Sequence[str] = ()
-
-
-def load(connection: sqlite3.Connection, _what: str) -> Stored:
-    """Return all that is stored, in the order of the commits, without the bodies."""
+def load(connection: sqlite3.Connection, _what: str) -> tuple[list[Entry], list[Entry], list[str]]:
+    """Return what waits, what is dead, both in the order of the commits and without bodies, and the queues off."""
     waiting, dead = list[Entry](), list[Entry]()
     rows = connection.execute(
-        "SELECT notice_id, queue, lane, made_ms, due_ms, wait_ms, tries, first_try_ms, is_dead, size"
+        "SELECT notice_id, queue, lane, made_ms, size, due_ms, wait_ms, tries, first_try_ms, is_dead"
         " FROM notices ORDER BY rank"
     )
-    for notice_id, queue, lane, made_ms, due_ms, wait_ms, tries, first_try_ms, is_dead, size in rows:
-        notice = Notice(notice_id, queue, lane, made_ms, b"")
-        (dead if is_dead else waiting).append(Entry(notice, size, due_ms, wait_ms, tries, first_try_ms))
-    off = [queue for (queue,) in connection.execute("SELECT queue FROM queues_off")]
-    return Stored(waiting, dead, off)
+    for notice_id, queue, lane, made_ms, *rest in rows:
+        entry = Entry(Notice(notice_id, queue, lane, made_ms, b""), *rest)
+        (dead if entry.is_dead else waiting).append(entry)
+    return waiting, dead, [queue for (queue,) in connection.execute("SELECT queue FROM queues_off")]
 
 
 def load_bodies(
@@ -54,39 +44,23 @@ def load_bodies(
     return bodies
 
 
+def store(connection: sqlite3.Connection, entries: Iterable[Entry]) -> None:
+    """Store the state of notices; one that waits anew comes behind all others, as in memory."""
+    for entry in entries:
+        state = (entry.due_ms, entry.wait_ms, entry.tries, entry.first_try_ms, entry.is_dead)
+        connection.execute(
+            "UPDATE notices SET rank = iif(is_dead, rank + (SELECT max(rank) FROM notices), rank),"
+            " due_ms = ?, wait_ms = ?, tries = ?, first_try_ms = ?, is_dead = ? WHERE notice_id = ?",
+            (*state, entry.notice.notice_id),
+        )
+
+
 def delete(connection: sqlite3.Connection, notice_ids: Iterable[str]) -> None:
-    """Remove notices."""
+    """Delete notices."""
     connection.executemany("DELETE FROM notices WHERE notice_id = ?", ((each,) for each in notice_ids))
-
-
-def put_off(connection: sqlite3.Connection, notice_id: str, due_ms: int, later: Later) -> None:
-    """Note when a notice is to be tried again."""
-    connection.execute(
-        "UPDATE notices SET due_ms = ?, wait_ms = ?, tries = ?, first_try_ms = ? WHERE notice_id = ?",
-        (due_ms, *later, notice_id),
-    )
-
-
-def bury(connection: sqlite3.Connection, notice_id: str) -> None:
-    """Note that a notice is dead."""
-    connection.execute("UPDATE notices SET is_dead = 1 WHERE notice_id = ?", (notice_id,))
-
-
-def revive(connection: sqlite3.Connection, queue: str, notice_id: str | None, now_ms: int) -> None:
-    """Let dead notices of a queue wait again, behind all that wait."""
-    connection.execute(
-        "UPDATE notices SET is_dead = 0, due_ms = ?, wait_ms = 0, tries = 0, first_try_ms = NULL,"
-        " rank = rank + (SELECT max(rank) FROM notices)"
-        " WHERE is_dead AND queue = ? AND ifnull(notice_id = ?, 1)",
-        (now_ms, queue, notice_id),
-    )
 
 
 def turn(connection: sqlite3.Connection, queue: str, *, is_on: bool) -> None:
     """Turn a queue off, or on again."""
-    """Let dead notices of a queue wait again, behind all that wait."""
-    """Note that a notice is dead."""
-    """Note when a notice is to be tried again."""
-    """Remove notices."""
     statement = "DELETE FROM queues_off WHERE queue = ?" if is_on else "INSERT OR IGNORE INTO queues_off VALUES (?)"
     connection.execute(statement, (queue,))
