@@ -245,7 +245,7 @@ class RedisBackend:
         if change.notices:
             await self.outbox.on_commit(change, further[-1] if outcome == scripts.APPLIED else ())
         await self.leases.after_commit(change)
-        if change.record is None and keys_left:
+        if change.record is None:
             await self._keep_orphaned_keys(change.session_id, keys_left)
         await self.histories.on_commit(change)
 
@@ -276,8 +276,14 @@ class RedisBackend:
             published.add_done_callback(has_failed)  # Lists are looked at from time to time, too.
 
     async def _keep_orphaned_keys(self, session_id: str, keys_left: int) -> None:
-        """Count the idempotency keys that a removed session leaves, and delete the oldest such keys for them."""
+        """Count the idempotency keys that a removed session leaves, and delete the oldest such keys for them.
+
+        Enter its notices again.
+        """
         try:
+            await self.outbox.enter_again(session_id)
+            if not keys_left:
+                return
             surplus = await self._executor.run(
                 scripts.KEEP_ORPHANED_KEYS,
                 [self._keyspace.orphans],

@@ -34,6 +34,10 @@ RETRY_MS: Final = 5_000
 """Milliseconds after which an entry is looked at again that has no notice yet."""
 
 
+_STATE, _DUE, _QUEUE, _PLACE, _FIELDS = 1, 2, 8, 11, 12
+"""Where a header has its fields, and how many there are; see `outbox.lua`."""
+
+
 class Place(NamedTuple):
     """An entry of an index: where a notice lies, when it was made, and the size of its body."""
 
@@ -102,6 +106,13 @@ class RedisOutbox:
             )
             removed.add_done_callback(has_failed)  # A sender that finds nothing under it removes it.
         await self.enter(change)
+
+    async def enter_again(self, session_id: str) -> None:
+        """Enter what waits of a session that was removed: the index may have been lost."""
+        headers = await self._executor.execute("HVALS", self._keyspace.of(session_id).notices)
+        for fields in (header.decode().split(" ") for header in headers):
+            if len(fields) == _FIELDS and fields[_STATE] == "w":
+                await self._plan(fields[_QUEUE], _decode_place(fields[_PLACE].encode()), int(fields[_DUE]))
 
     async def _plan(self, queue: str, place: Place, at_ms: int) -> None:
         index = self._keyspace.waiting(queue)

@@ -23,7 +23,7 @@ if due > now then
     return {'later', notice[DUE]}
 end
 local claimed_until = tonumber(notice[CLAIMED_UNTIL])
-if claimed_until > now and claimed_until <= now + claim_ms then
+if notice[CLAIM] ~= claim and claimed_until > now and claimed_until <= now + claim_ms then
     return {'later', notice[CLAIMED_UNTIL]}
 end
 local overtakes_at = tonumber(notice[MADE]) + overtake_ms

@@ -1,0 +1,80 @@
+"""The outbox in Redis, where several servers take from it, and its index may be lost."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from progress_sse.store.outbox import CLAIM_MS, Later
+from progress_sse.store.redis.backend import RedisBackend
+from tests.harness.redis import RedisServer
+from tests.store.changes import after, created, moved, removed
+from tests.store.contract.test_outbox import NOW, notice
+from tests.store.redis.conftest import Open
+
+
+def keys_of(backend: RedisBackend) -> Sequence[str]:
+    keys = backend._keyspace.of("s")  # noqa: SLF001 - another program changes them
+    return keys.notices, keys.notice_bodies
+
+
+async def commit_one(backend: RedisBackend, number: int = 1) -> None:
+    await backend.commit(created()._replace(notices=(notice(number),)))
+
+
+async def test_one_server_sends_a_notice(server: RedisServer, connect: Open) -> None:
+    """However many look at once; after a minute another one may, and the result of the former does not count."""
+    backends = [await connect(server) for _ in range(3)]
+    await commit_one(backends[0])
+    found = await asyncio.gather(*(each.outbox.take("q", NOW, 8) for each in backends * 3))
+    (former,) = [taken for page in found for taken in page]
+    assert await backends[1].outbox.take("q", NOW + CLAIM_MS - 1, 8) == []
+    (taken,) = await backends[1].outbox.take("q", NOW + CLAIM_MS, 8)
+    assert taken.notice_id == former.notice_id
+    assert not await backends[0].outbox.settle(former, "dead", NOW + CLAIM_MS)
+    assert await backends[1].outbox.settle(taken, "delivered", NOW + CLAIM_MS)
+    assert await backends[2].outbox.counts("q") == (0, 0)
+
+
+async def test_a_lost_index_is_written_again(server: RedisServer, connect: Open) -> None:
+    """By the removal of its session; the notice is where it was."""
+    backend = await connect(server)
+    await commit_one(backend)
+    (taken,) = await backend.outbox.take("q", NOW, 8)
+    await backend.outbox.settle(taken, Later(5000, 1, NOW), NOW)
+    with server.client() as client:
+        client.delete(*client.keys("*{outbox}*"))
+    assert await backend.outbox.take("q", NOW + 5000, 8) == []
+    await backend.commit(removed(after(created())))
+    assert await backend.outbox.take("q", NOW + 4999, 8) == []
+    (again,) = await backend.outbox.take("q", NOW + 5000, 8)
+    assert again[:5] == (taken.notice_id, "q", taken.body, 1, NOW)
+
+
+async def test_an_entry_without_a_notice(server: RedisServer, connect: Open) -> None:
+    """May be of a commit that is under way, for two minutes; then it goes. What another program wrote goes at once."""
+    backend = await connect(server)
+    await commit_one(backend)
+    with server.client() as client:
+        index = backend._keyspace.waiting("q")  # noqa: SLF001 - likewise
+        client.delete(*keys_of(backend))
+        client.zadd(index, {"nonsense": 0})
+        assert await backend.outbox.take("q", NOW, 8) == []
+        assert client.zcard(index) == 1
+        assert await backend.outbox.take("q", NOW + 119_999, 8) == []
+        assert client.zcard(index) == 1
+        assert await backend.outbox.take("q", NOW + 126_000, 8) == []
+        assert client.zcard(index) == 0
+
+
+async def test_a_damaged_notice_is_dropped(
+    server: RedisServer, connect: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The next one of its session follows."""
+    backend = await connect(server)
+    await commit_one(backend)
+    await backend.commit(moved(after(created()), 1)._replace(notices=(notice(2),)))
+    with server.client() as client:
+        client.hset(keys_of(backend)[1], notice(1).notice_id, "nonsense")
+    assert [taken.body for taken in await backend.outbox.take("q", NOW, 8)] == [notice(2).body]
+    assert notice(1).notice_id in caplog.text
