@@ -8,6 +8,7 @@ from progress_sse.core import bounds
 from progress_sse.core.asks import AskKind
 from progress_sse.core.details import Link
 from progress_sse.core.model import StepDefinition
+from progress_sse.core.subscriptions import Subscription
 from progress_sse.core.updates import PLAIN, UPDATES, Condition, Envelope, Update, anywhere
 
 
@@ -56,6 +57,20 @@ class Ask(NamedTuple):
     only_if: Condition = anywhere
 
 
+class Subscribe(NamedTuple):
+    """Notify a reader's browser of the session's end."""
+
+    subscription: Subscription
+    only_if: Condition = anywhere
+
+
+class Unsubscribe(NamedTuple):
+    """Notify it no more."""
+
+    subscription_id: str
+    only_if: Condition = anywhere
+
+
 class Stall(NamedTuple):
     """Report that the worker of a step was silent for its lease; `since` is the time stamp of its last sign of life."""
 
@@ -76,9 +91,18 @@ class Lose(NamedTuple):
 ServerCommand: TypeAlias = Stall | Lose
 """What the server itself reports of a step whose worker is silent."""
 
-Command: TypeAlias = Create | Delete | Update | Ask | ServerCommand
+Command: TypeAlias = Create | Delete | Update | Ask | Subscribe | Unsubscribe | ServerCommand
 
-ACTIONS: Final = (*(kind.action for kind in UPDATES), "ask", "create", "delete", "stall", "lose")
+ACTIONS: Final = (
+    *(kind.action for kind in UPDATES),
+    "ask",
+    "create",
+    "delete",
+    "subscribe",
+    "unsubscribe",
+    "stall",
+    "lose",
+)
 """The names of all commands."""
 
 

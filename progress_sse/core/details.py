@@ -7,6 +7,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from progress_sse.core.asks import AskKind, Asks
 from progress_sse.core.errors import TooMuchError
+from progress_sse.core.subscriptions import Subscriptions
 
 SessionConclusion: TypeAlias = Literal["cancelled", "lost"]
 TimeBasis: TypeAlias = Literal["declared", "rate", "history"]
@@ -99,6 +100,7 @@ class Details(NamedTuple):
         replaced: The newest attempts whose step was started by another one.
         is_cancelled: Whether the server cancelled it before a step was started, so that none may be.
         timing: What its time is worked out from; `None` of a session that has none.
+        subscriptions: The browsers that are notified of its end.
     """
 
     title: str | None = None
@@ -117,6 +119,7 @@ class Details(NamedTuple):
     replaced: tuple[str, ...] = ()
     is_cancelled: bool = False
     timing: Timing | None = None
+    subscriptions: Subscriptions = ()
 
 
 NO_DETAILS: Final = Details()

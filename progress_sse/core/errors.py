@@ -193,6 +193,12 @@ class RequestOutOfTimeError(ProblemError):
     status, problem, title = 409, "request-out-of-time", "The session is in no state for this request."
 
 
+class TooManySubscriptionsError(ProblemError):
+    """Raised when a browser is to be notified of a session that has too many of them, or of the same reader."""
+
+    status, problem, title = 409, "too-many-subscriptions", "The session has too many subscriptions to push."
+
+
 class RequestSettledError(ProblemError):
     """Raised when a request is answered that was settled before, and otherwise."""
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from progress_sse.core import ask_rules
+from progress_sse.core import ask_rules, subscriptions
 from progress_sse.core.attempts import check_attempt, check_no_other_runs, check_session_attempt
 from progress_sse.core.bounds import COUNT, TEXT, UNCHANGED
-from progress_sse.core.commands import Ask, Create
+from progress_sse.core.commands import Ask, Create, Subscribe, Unsubscribe
 from progress_sse.core.details import NO_DETAILS, Details, Timing, check_size, with_labels
 from progress_sse.core.errors import InvalidRequestError, StepOutOfRangeError, StepsFixedError, TooManyStepsError
 from progress_sse.core.log_lines import LogLine, split_text
@@ -98,6 +98,19 @@ def asked(session: Session, command: Ask, now: datetime) -> Session:
         return session
     after = with_details(session, details, now)
     return after._replace(progress=after.progress._replace(status="error")) if details.is_cancelled else after
+
+
+def subscribed(session: Session, command: Subscribe | Unsubscribe, now: datetime) -> Session:
+    """Return the session after a browser subscribed, or ended that; the same object if that changes nothing."""
+    before, status = session.details.subscriptions, session.progress.status
+    if isinstance(command, Subscribe):
+        after = subscriptions.subscribed(before, command.subscription, status, now)
+    else:
+        after = subscriptions.unsubscribed(before, command.subscription_id)
+    if after is before:
+        return session
+    details = session.details._replace(subscriptions=after)
+    return session._replace(progress=session.progress._replace(details=details))
 
 
 def _finished(session: Session, command: Finish, now: datetime) -> Session:

@@ -38,6 +38,8 @@ no step has, are refused before the table is asked. So is an attempt that a late
 * *asked* and *acknowledged* change what a reader asked of the worker, and nothing else. But the server itself honours
   the request to cancel a session of which no step was started: it fails, and no step may be started then
   (``SessionCancelledError``) unless a reader asks to try again. Each command may settle open requests.
+* A *subscription* of a reader's browser changes what readers do not see. It is a transition all the same, so that
+  each process has it before the session ends.
 * *lines written* into the log change nothing, except that the first of them marks the session as one with a log.
 * A command that names a run is about that run: it creates no session, and another run of the id refuses it
   (``OtherRunError``).
@@ -51,7 +53,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from progress_sse.core import ask_rules, leases, session_rules, step_rules, time_rules
 from progress_sse.core.attempts import check_attempt, with_claim
-from progress_sse.core.commands import Ask, Command, Create, Delete, ServerCommand
+from progress_sse.core.commands import Ask, Command, Create, Delete, ServerCommand, Subscribe, Unsubscribe
 from progress_sse.core.details import NO_DETAILS, Details, check_size
 from progress_sse.core.errors import (
     OtherRunError,
@@ -164,6 +166,8 @@ def _decide(session_id: str, session: Session | None, command: Command, now: dat
         raise SessionNotFoundError
     if isinstance(command, ServerCommand):
         return _outcome_of(session, leases.apply(session, command, now))
+    if isinstance(command, Subscribe | Unsubscribe):
+        return _outcome_of(session, session_rules.subscribed(session, command, now))
     _check_run(session, command)
     if isinstance(command, Ask):
         return _outcome_of(session, session_rules.asked(session, command, now))

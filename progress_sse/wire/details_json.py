@@ -8,6 +8,7 @@ from typing import Any, Final
 from progress_sse.core.asks import Asks, ReaderAsk
 from progress_sse.core.details import NO_DETAILS, Claim, Details, FinishAt, Link, Time, Timing
 from progress_sse.core.parts import Part, Parts
+from progress_sse.core.subscriptions import Subscription
 from progress_sse.wire.json_text import encode_json
 
 
@@ -115,6 +116,8 @@ def encode_details(details: Details) -> bytes:
     if details.timing is not None:
         timing = details.timing
         hidden["timing"] = [timing.profile, timing.floor, sorted(timing.untaught), timing.has_taught]
+    if details.subscriptions:
+        hidden["subscriptions"] = details.subscriptions
     return encode_json({**shown_details(details), **hidden})
 
 
@@ -130,6 +133,7 @@ def load_details(fields: dict[str, Any]) -> Details:
     accepts, replaced = tuple(fields.pop("accepts", ())), tuple(fields.pop("replaced", ()))
     requests = tuple(ReaderAsk(**request) for request in fields.pop("requests", ()))
     time, timing = fields.pop("time", None), fields.pop("timing", None)
+    subscriptions = tuple(Subscription(*each) for each in fields.pop("subscriptions", ()))
     return Details(
         **fields,
         links=links,
@@ -139,6 +143,7 @@ def load_details(fields: dict[str, Any]) -> Details:
         accepts=accepts,
         requests=requests,
         replaced=replaced,
+        subscriptions=subscriptions,
     )
 
 
