@@ -27,13 +27,14 @@ MAX_DEAD: Final = 1000
 
 
 class Notice(NamedTuple):
-    """A notice as its commit writes it; `made_ms` is the time of that."""
+    """A notice as its commit writes it, at `made_ms`; with it, so many of its lane may wait."""
 
     notice_id: str
     queue: str
     lane: str
     made_ms: int
     body: bytes
+    most_in_lane: int = MAX_IN_LANE
 
 
 class Taken(NamedTuple):
@@ -95,6 +96,9 @@ class Outbox(Protocol):
     async def turned_off(self) -> frozenset[str]:
         """Return the queues that are turned off."""
 
+    async def keep(self, name: str, value: bytes) -> bytes:
+        """Keep a value under a name, unless there is one already; return what is kept."""
+
 
 @dataclass(slots=True)
 class Entry:
@@ -144,9 +148,9 @@ class _Queue:
         at = entry.due_ms if is_first else max(entry.due_ms, entry.notice.made_ms + OVERTAKE_MS)
         self.due.plan(entry.notice.notice_id, at)
 
-    def surplus(self, lane: str) -> Iterator[str]:
+    def surplus(self, lane: str, most_in_lane: int) -> Iterator[str]:
         """Yield the oldest notices as long as too many wait; each is to be removed."""
-        while len(self.lanes[lane]) > MAX_IN_LANE:
+        while len(self.lanes[lane]) > most_in_lane:
             yield self.lanes[lane][0]
         while len(self.waiting) > MAX_WAITING or self.bytes > MAX_WAITING_BYTES:
             yield next(iter(self.waiting))
@@ -163,6 +167,7 @@ class LocalOutbox:
         self.lost = Counter[str]()
         self._queues = defaultdict[str, _Queue](_Queue)
         self._off = set(off)
+        self._values: dict[str, bytes] = {}
         self._claims = itertools.count(1)
         self._seen_ms = 0
         for entry in waiting:
@@ -182,7 +187,7 @@ class LocalOutbox:
         for notice in committed:
             queue = self._queues[notice.queue]
             queue.add(Entry(self._kept(notice), len(notice.body), notice.made_ms))
-            for notice_id in queue.surplus(notice.lane):
+            for notice_id in queue.surplus(notice.lane, notice.most_in_lane):
                 queue.remove(notice_id)
                 self.lost[notice.queue] += 1
                 gone.append(notice_id)
@@ -280,3 +285,7 @@ class LocalOutbox:
     async def turned_off(self) -> frozenset[str]:
         """Return the queues that are off; see `Outbox.turned_off`."""
         return frozenset(self._off)
+
+    async def keep(self, name: str, value: bytes) -> bytes:
+        """Keep a value; see `Outbox.keep`."""
+        return self._values.setdefault(name, value)

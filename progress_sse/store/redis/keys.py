@@ -111,6 +111,10 @@ class Keyspace:
         """Return the key of a sorted set: the places of the notices that wait for a receiver, and when each is due."""
         return f"{self._prefix}:{{outbox}}:w:{queue}"
 
+    def kept_value(self, name: str) -> str:
+        """Return the key of a value that is kept for as long as the store; see `Outbox.keep`."""
+        return f"{self._prefix}:{{outbox}}:v:{name}"
+
     def dead(self, queue: str) -> str:
         """Return the key of a sorted set: the places of the notices that are dead, and when they died."""
         return f"{self._prefix}:{{outbox}}:d:{queue}"

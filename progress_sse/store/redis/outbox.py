@@ -81,8 +81,9 @@ class RedisOutbox:
         for notice in change.notices:
             body = sealed(notice.body, notice.queue, notice.notice_id)
             place = str(Place.of(notice, change.session_id))
-            fields += [notice.notice_id, notice.queue, fingerprint(notice.lane), notice.made_ms, place, body]
-        return [len(fields), *fields, outbox.MAX_IN_LANE, KEPT_MS]
+            lane = fingerprint(notice.lane)
+            fields += [notice.notice_id, notice.queue, lane, notice.made_ms, place, body, notice.most_in_lane]
+        return [len(fields), *fields, KEPT_MS]
 
     def indexes(self, change: Change) -> list[str]:
         """Return the keys of the indexes that the script of a commit enters its notices into, one for each."""
@@ -237,6 +238,12 @@ class RedisOutbox:
     async def turn(self, queue: str, *, is_on: bool) -> None:
         """Turn a queue off or on; see `Outbox.turn`."""
         await self._executor.execute("SREM" if is_on else "SADD", self._keyspace.queues_off, queue)
+
+    async def keep(self, name: str, value: bytes) -> bytes:
+        """Keep a value; see `Outbox.keep`."""
+        key = self._keyspace.kept_value(name)
+        await self._executor.execute("SET", key, sealed(value, "", name), "NX")
+        return self._decode(unsealed, await self._executor.execute("GET", key), "", name)
 
     async def turned_off(self) -> frozenset[str]:
         """Return the queues that are off; see `Outbox.turned_off`."""

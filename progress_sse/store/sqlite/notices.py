@@ -10,7 +10,7 @@ from progress_sse.store.seals import sealed, unsealed
 
 def insert(connection: sqlite3.Connection, notices: Iterable[Notice]) -> None:
     """Write the notices of a commit."""
-    for notice_id, queue, lane, made_ms, body in notices:
+    for notice_id, queue, lane, made_ms, body, _ in notices:
         connection.execute(
             "INSERT INTO notices VALUES (NULL, ?, ?, ?, ?, ?, 0, 0, NULL, 0, ?, ?) ON CONFLICT DO NOTHING",
             (notice_id, queue, lane, made_ms, made_ms, len(body), sealed(body, queue, notice_id)),
@@ -64,3 +64,14 @@ def turn(connection: sqlite3.Connection, queue: str, *, is_on: bool) -> None:
     """Turn a queue off, or on again."""
     statement = "DELETE FROM queues_off WHERE queue = ?" if is_on else "INSERT OR IGNORE INTO queues_off VALUES (?)"
     connection.execute(statement, (queue,))
+
+
+def keep(connection: sqlite3.Connection, name: str, value: bytes) -> None:
+    """Keep a value under a name, unless there is one."""
+    connection.execute("INSERT OR IGNORE INTO kept_values VALUES (?, ?)", (name, sealed(value, "", name)))
+
+
+def load_kept(connection: sqlite3.Connection, name: str) -> bytes:
+    """Return the value that is kept under a name."""
+    (value,) = connection.execute("SELECT value FROM kept_values WHERE name = ?", (name,)).fetchone()
+    return unsealed(value, "", name)

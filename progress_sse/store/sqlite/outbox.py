@@ -62,3 +62,8 @@ class SqliteOutbox(LocalOutbox):
         """Turn a queue off or on; see `Outbox.turn`."""
         await self._writer.submit(partial(notices.turn, queue=queue, is_on=is_on))
         await super().turn(queue, is_on=is_on)
+
+    async def keep(self, name: str, value: bytes) -> bytes:
+        """Keep a value; see `Outbox.keep`."""
+        await self._writer.submit(partial(notices.keep, name=name, value=value))
+        return await self._reader.read(notices.load_kept, name)

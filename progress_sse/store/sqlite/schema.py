@@ -167,6 +167,7 @@ SCHEMA: Final = (
     )
     """,
     "CREATE TABLE queues_off (queue TEXT PRIMARY KEY) WITHOUT ROWID",
+    "CREATE TABLE kept_values (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID",
 )
 
 TABLES: Final = frozenset(name for _, kind, name, *_ in map(str.split, SCHEMA) if kind == "TABLE")

@@ -160,6 +160,22 @@ async def test_of_a_session_twenty_wait(job: Job) -> None:
     assert sorted(await job.numbers(NOW + OVERTAKE_MS)) == [*range(1, 21), 50]
 
 
+async def test_a_notice_may_take_the_place_of_those_before(job: Job) -> None:
+    """Also of one that is being sent, whose result does not count then; other lanes keep theirs."""
+    await job.commit(notice(1), notice(9, lane="t"))
+    taken = next(each for each in await job.take() if int(each.body) == 1)
+    await job.commit(notice(2)._replace(most_in_lane=1))
+    assert not await job.outbox.settle(taken, "dead", NOW)
+    assert await job.numbers() == [2]
+    assert await job.outbox.counts("q") == (2, 0)
+
+
+async def test_a_value_is_kept_once(job: Job) -> None:
+    assert await job.outbox.keep("key", b"first\0\xff") == b"first\0\xff"
+    assert await job.outbox.keep("key", b"second") == b"first\0\xff"
+    assert await job.outbox.keep("other", b"third") == b"third"
+
+
 @pytest.mark.parametrize(("limit", "value"), [("MAX_WAITING", 3), ("MAX_WAITING_BYTES", 3000)])
 async def test_of_a_queue_so_many_wait(job: Job, monkeypatch: pytest.MonkeyPatch, limit: str, value: int) -> None:
     monkeypatch.setattr(outbox, limit, value)

@@ -24,9 +24,9 @@ local history, history_bytes = tonumber(take()), tonumber(take())
 local lifetime_ms, key_lifetime_ms, tombstone_ms = take(), take(), take()
 local message, list_channel, list_message = take(), take(), take()
 local fields, entries, keys, signs = take_list(), take_list(), take_list(), take_list()
-local notices, most_in_lane, notices_lifetime_ms = take_list(), nil, nil
+local notices, notices_lifetime_ms = take_list(), nil
 if #notices > 0 then
-    most_in_lane, notices_lifetime_ms = tonumber(take()), take()
+    notices_lifetime_ms = take()
     redis.call('HLEN', KEYS[8])  -- As with the session's keys, a foreign value there fails the script.
     redis.call('HLEN', KEYS[9])
 end
@@ -194,9 +194,9 @@ if #keys > 0 then
     remember_keys()
 end
 if #notices > 0 then
-    gone = keep_notices(KEYS[8], KEYS[9], notices, most_in_lane, notices_lifetime_ms)
+    gone = keep_notices(KEYS[8], KEYS[9], notices, notices_lifetime_ms)
     for i = 10, #KEYS do  -- The indexes of their queues, where they lie at the same server.
-        local first = (i - 10) * 6
+        local first = (i - 10) * 7
         redis.call('ZADD', KEYS[i], notices[first + 4], notices[first + 5])
         redis.call('PEXPIRE', KEYS[i], notices_lifetime_ms)
     end

@@ -41,15 +41,15 @@ local function next_rank(headers)
 end
 
 -- Keeps the notices of a commit; returns for each that has to go for them: its queue, and its place in the index.
-local function keep_notices(headers, bodies, notices, most, lifetime_ms)
+local function keep_notices(headers, bodies, notices, lifetime_ms)
     local gone = {}
-    for i = 1, #notices, 6 do
-        local id, queue, lane, made, place, body = unpack(notices, i, i + 5)
+    for i = 1, #notices, 7 do
+        local id, queue, lane, made, place, body, most = unpack(notices, i, i + 6)
         local notice = {next_rank(headers), 'w', made, '0', '0', '-', '-', '0', queue, lane, made, place}
         redis.call('HSET', bodies, id, body)
         store_header(headers, id, notice)
         local waiting = load_lane(headers, queue, lane)
-        for n = 1, #waiting - most do
+        for n = 1, #waiting - tonumber(most) do
             redis.call('HDEL', headers, waiting[n].id)
             redis.call('HDEL', bodies, waiting[n].id)
             gone[#gone + 1] = queue
