@@ -70,7 +70,7 @@ class Notifier:
 
     def _make_notices(self) -> None:
         wanting = [hook for hook in self._hooks if not self.senders[hook.name].is_off]
-        self._store.committer.make_notices = NoticeMaker(wanting, self._public_url) if wanting else None
+        self._store.committer.notice_makers = (NoticeMaker(wanting, self._public_url),) if wanting else ()
 
     def commanded(self, name: str) -> HookSender:
         """Return the sender of a hook for a command of an operator; a `RateExceededError` where those are too many."""
@@ -122,7 +122,7 @@ class Notifier:
 
     async def aclose(self) -> None:
         """Make no more notices, and let tries under way end within the time for a shutdown."""
-        self._store.committer.make_notices = None
+        self._store.committer.notice_makers = ()
         await self._stop()
         if self._resolver is not None:
             self._resolver.shutdown(wait=False, cancel_futures=True)

@@ -9,6 +9,8 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import datetime
+from itertools import compress
+from operator import attrgetter
 from typing import Final, TypeAlias
 
 from progress_sse._internal.backoff import Backoff
@@ -41,13 +43,15 @@ MAX_APPENDED_LINES: Final = 1000
 TURN_S: Final = 0.01
 """Seconds after which a batch lets other tasks run: hundreds of updates of one large session may wait together."""
 
+_PREFIXES: Final = attrgetter("prefixes")
+
 Answers: TypeAlias = Sequence[Applied | Exception]
 
 
 class BatchCommitter:
     """Applies batches of commands and commits the changes; counts runs that taught, and lines that were appended.
 
-    While `make_notices` is set, changes bring the notices that it makes.
+    Changes bring the notices that the `notice_makers` make.
     """
 
     def __init__(
@@ -63,7 +67,7 @@ class BatchCommitter:
         self.reader_requests: Counter[tuple[AskKind, AskState]] = Counter()
         """How many got to a state here."""
         self.runs_learned = self.line_count = 0
-        self.make_notices: MakeNotices | None = None
+        self.notice_makers: Sequence[MakeNotices] = ()
         self._backend = backend
         self._monitor = monitor
         self._clock = clock
@@ -128,10 +132,10 @@ class BatchCommitter:
         learned, profile = self._nothing_learned, _profile_of(stored, batch[0].command)
         if profile is not None and self._learned is not None:
             learned = await self._learned.get(profile)
-        make_notices = self.make_notices
-        if make_notices is not None and not session_id.startswith(make_notices.prefixes):
-            make_notices = None
-        builder = ChangeBuilder(session_id, stored, self._clock.monotonic(), learned, make_notices)
+        makers = self.notice_makers
+        if makers:  # Without a call of ours: most sessions have no hook.
+            makers = tuple(compress(makers, map(session_id.startswith, map(_PREFIXES, makers))))
+        builder = ChangeBuilder(session_id, stored, self._clock.monotonic(), learned, makers)
         if len(batch) == 1 and batch[0].key is None:  # The usual case, without a wait.
             answers: Sequence[Applied | Exception] = [builder.apply(batch[0].command, self._clock.now())]
         else:

@@ -37,10 +37,12 @@ class MakeNotices(Protocol):
     Attributes:
         prefixes: With which their ids begin.
         labels: Of which each has one; `None`: none is needed.
+        needs_subscriptions: Whether each has subscriptions to push.
     """
 
     prefixes: tuple[str, ...]
     labels: frozenset[Label] | None
+    needs_subscriptions: bool
 
     def __call__(
         self, before: Session | None, outcome: state_machine.Outcome, position: Position, now: datetime
@@ -57,7 +59,7 @@ class ChangeBuilder:
     """
 
     __slots__ = (
-        *("_entries", "_is_fresh", "_learned", "_lesson", "_lines", "_make_notices", "_monotonic", "_notices"),
+        *("_entries", "_is_fresh", "_learned", "_lesson", "_lines", "_makers", "_monotonic", "_notices"),
         *(
             "_resets_log",
             "_signs",
@@ -79,7 +81,7 @@ class ChangeBuilder:
         stored: Record | None,
         monotonic: float = 0.0,
         learned: Learned | None = None,
-        make_notices: MakeNotices | None = None,
+        makers: Sequence[MakeNotices] = (),
     ) -> None:
         self.session_id = session_id
         self.stored = self.record = stored
@@ -97,7 +99,7 @@ class ChangeBuilder:
         self._silence: SilenceDemand | None = None
         self._learned = learned
         self._lesson: Lesson | None = None
-        self._make_notices = make_notices
+        self._makers = makers
         self._notices: tuple[Notice, ...] = ()
 
     @property
@@ -155,14 +157,13 @@ class ChangeBuilder:
                 self.keys[removal.name] = removal
             elif outcome.session is not before:
                 self._advance(outcome.session, outcome)
-                if outcome.lesson is not None and self._learned is not None:
-                    self._lesson = outcome.lesson
-                make = self._make_notices
-                if make is not None and (
-                    make.labels is None or not make.labels.isdisjoint(outcome.session.progress.details.labels.items())
-                ):
-                    assert self.record is not None
-                    self._notices += tuple(make(before, outcome, self.record.position, now))
+                details = outcome.session.progress.details
+                for make in self._makers:
+                    if (details.subscriptions or not make.needs_subscriptions) and (
+                        make.labels is None or not make.labels.isdisjoint(details.labels.items())
+                    ):
+                        assert self.record is not None
+                        self._notices += tuple(make(before, outcome, self.record.position, now))
             if outcome.about is not None and outcome.session is not None:
                 if outcome.session.progress.details.claims:
                     self._note_sign(before, outcome.session, outcome.about, now)
@@ -206,6 +207,8 @@ class ChangeBuilder:
             self._silence = SilenceDemand(command.step, command.silent_ms, self._monotonic)
 
     def _advance(self, session: Session, outcome: state_machine.Outcome) -> None:
+        if outcome.lesson is not None and self._learned is not None:
+            self._lesson = outcome.lesson
         if outcome.is_fresh:
             self._is_fresh = True
             position = Position(new_epoch(), 0)

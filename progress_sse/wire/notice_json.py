@@ -5,6 +5,7 @@ from hashlib import blake2b
 from typing import Final
 
 from progress_sse.core.model import Position, Session
+from progress_sse.core.subscriptions import Subscription
 from progress_sse.wire.json_text import encode_json
 from progress_sse.wire.session_json import encode_listed, nine_keys
 
@@ -40,6 +41,30 @@ def _encode(event: str, session: Session, position: Position, number: int | None
     if page is not None:
         data["page"] = page
     return encode_json({"type": f"session.{event}", "timestamp": session.progress.updated_at, "data": data})
+
+
+def encode_push(event: str, session: Session, position: Position, subscription: Subscription) -> bytes:
+    """Return the body of a notice for a browser, as only this server reads it: what is sent, and where to.
+
+    What is sent has no text of the job: the event, the session's id, and numbers.
+    """
+    progress = session.progress
+    message: dict[str, object] = {
+        "event": event,
+        "session_id": progress.session_id,
+        "percentage": session.percentage,
+        "total_steps": progress.total_steps,
+        "language": subscription.language,
+    }
+    if subscription.by_link:
+        message["link"] = True
+    return encode_json({"epoch": position.epoch, "subscription": subscription, "message": message})
+
+
+def decode_push(body: bytes) -> tuple[str, Subscription, dict[str, object]]:
+    """Return the epoch, the subscription and the message of a notice for a browser."""
+    fields = json.loads(body)
+    return fields["epoch"], Subscription(*fields["subscription"]), fields["message"]
 
 
 def cut(text: str) -> str:

@@ -47,17 +47,17 @@ async def test_an_update_that_no_hook_matches_costs_nothing(store: ProgressStore
         await store.apply(session_id, Start(1))
         await store.apply(session_id, Advance(1, 0, 2))
     without = await calls_of(store, update)
-    store.committer.make_notices = NoticeMaker([hook("a", "started", "completed", prefix="shop:")])
+    store.committer.notice_makers = (NoticeMaker([hook("a", "started", "completed", prefix="shop:")]),)
     await store.apply("job", Start(1))
     await store.apply("job", Advance(1, 0, 2))
     assert await calls_of(store, update) == without
     labels = frozenset({("team", "search")})
-    store.committer.make_notices = NoticeMaker([hook("a", "started", "completed", prefix="shop:", labels=labels)])
+    store.committer.notice_makers = (NoticeMaker([hook("a", "started", "completed", prefix="shop:", labels=labels)]),)
     assert await calls_of(store, update, "shop:1") == without
 
 
 async def test_an_update_without_a_notice_costs_few_calls(store: ProgressStore) -> None:
     await store.apply("job", Start(1))
     without = await calls_of(store, Advance(1, 1, 10))
-    store.committer.make_notices = NoticeMaker([hook("a", "completed", "failed", "stalled", "recovered")])
+    store.committer.notice_makers = (NoticeMaker([hook("a", "completed", "failed", "stalled", "recovered")]),)
     assert await calls_of(store, Advance(1, 2, 10)) - without <= 12

@@ -39,7 +39,7 @@ async def store(clock: ManualClock) -> AsyncIterator[ProgressStore]:
 
 
 def notify(store: ProgressStore, *hooks: Hook, public_url: str | None = None) -> None:
-    store.committer.make_notices = NoticeMaker(hooks, public_url)
+    store.committer.notice_makers = (NoticeMaker(hooks, public_url),)
 
 
 async def taken(store: ProgressStore, clock: ManualClock, queue: str) -> list[Taken]:
