@@ -27,7 +27,7 @@ from progress_sse.streaming.hub import Hub
 from progress_sse.streaming.registry import Streams
 from progress_sse.streaming.timers import Expiry, Heartbeat
 from progress_sse.wire import session_json
-from progress_sse.wiring import make_backend, make_hooks, make_rate_limiter, make_workflows
+from progress_sse.wiring import make_backend, make_hooks, make_push, make_rate_limiter, make_workflows
 
 logger = logging.getLogger(__name__)
 
@@ -90,11 +90,16 @@ class ProgressService:
         )
         self._on_transition = _transition_notifier(on_transition) if on_transition else None
         self._hooks = make_hooks(settings, hooks_text)
-        on_commit = self._on_transition if settings.hooks is None else self._on_commit
+        has_notices = settings.hooks is not None or settings.push
+        on_commit = self._on_commit if has_notices else self._on_transition
         workflows = make_workflows(settings)
         self.store = ProgressStore(backend, workflows=workflows, clock=clock, on_commit=on_commit, learn=settings.learn)
         self.notifier = Notifier(
-            self.store, clock, public_url=settings.public_url, graceful_timeout_s=settings.graceful_timeout_s
+            self.store,
+            clock,
+            public_url=settings.public_url,
+            graceful_timeout_s=settings.graceful_timeout_s,
+            push=make_push(settings, self.store, clock),
         )
         self.session_counts = SessionCounts(backend, clock)
         self.polls: Counter[PollResult] = Counter()
@@ -130,7 +135,7 @@ class ProgressService:
         if not (self.authorizer.is_open_to("read") and self.authorizer.is_open_to("list")):
             runs["expiry"] = self._expiry.run()
         self._tasks = [loop.create_task(run, name=name) for name, run in runs.items()]
-        if self.settings.hooks is not None:
+        if self.settings.hooks is not None or self.settings.push:
             await self.notifier.load(self._hooks)
         self.is_running = True
 

@@ -36,6 +36,9 @@ _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9._~-]+|\[[0-9a-f:.]+\])(:[1-9
 _CLUSTER_PREFIX = re.compile(r"[^{}]*|[^{]*\{[^}]+\}.*", re.DOTALL)
 """Prefixes of keys that get no other hash tag where a hash tag follows: all in one slot, or each by that one."""
 _BASE = re.compile(r"https?://[^\s/?#@\\]+(/[^\s?#\\]*)?", re.ASCII | re.IGNORECASE)
+_CONTACT = re.compile(
+    r"(mailto:[^\s@]+@|https://)([a-z0-9-]+\.)+(?!(local|localhost|invalid|test)\b)[a-z0-9-]+(/\S*)?", re.IGNORECASE
+)
 _WITH_DEFAULT_PORT = re.compile(r"http:.*:80|https:.*:443")
 
 
@@ -210,6 +213,23 @@ class Settings(BaseSettings):
     public_url: str | None = Field(
         None, description="Where readers reach this server, as `https://example.org/jobs`: notices link to its pages."
     )
+    push: bool = Field(
+        False,
+        description="Let readers be notified on their phone or computer though the page is closed; extra `push`. The "
+        "server then sends to the vendors of their browsers.",
+    )
+    push_contact: str | None = Field(
+        None, description="Where vendors reach the operator: `mailto:ops@example.org`, or an https URL."
+    )
+    push_key_file: Path | None = Field(
+        None,
+        description="Private key of P-256 in PEM. Without it, a store in SQLite or Redis keeps one of its own.",
+    )
+    push_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_some)] = Field(
+        ("fcm.googleapis.com", "push.services.mozilla.com", "push.apple.com", "notify.windows.com"),
+        description="Hosts of vendors, by comma, to which messages may go; with a port, exactly that one.",
+    )
+    push_ca_file: Path | None = Field(None, description="Certificates, in PEM, that those of vendors are checked by.")
     workers: int = Field(
         1,
         ge=1,
@@ -246,6 +266,14 @@ class Settings(BaseSettings):
         if url is not None and not _BASE.fullmatch(url):
             raise ValueError("must be an http or https URL with a host, and without user, query and fragment")
         return url and url.rstrip("/")
+
+    @field_validator("push_contact")
+    @classmethod
+    def is_contact(cls, contact: str | None) -> str | None:
+        """Refuse contacts that vendors refuse."""
+        if contact is not None and not _CONTACT.fullmatch(contact):
+            raise ValueError("must be mailto: or https:, with a host that others can reach")
+        return contact
 
     @field_serializer("store")
     def shown_store(self, store: str) -> str:
@@ -338,6 +366,12 @@ def _check(settings: Settings) -> None:
             f"{settings.host} can be reached from other machines, so workers need a token: "
             f"set {ENV_PREFIX}PUBLISH_TOKEN to the output of `progress-sse token secret` "
             "(or let every client publish with --insecure)."
+        )
+    if settings.push and settings.push_contact is None:
+        raise ConfigurationError("push needs push_contact, where vendors reach you: mailto:ops@example.org.")
+    if settings.push and settings.store == "memory://" and settings.push_key_file is None:
+        raise ConfigurationError(
+            "push needs push_key_file, as memory:// keeps no key that browsers could come back to."
         )
     if settings.store.startswith("redis+cluster:") and not _CLUSTER_PREFIX.fullmatch(settings.redis_prefix):
         raise ConfigurationError(

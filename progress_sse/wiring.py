@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
+from progress_sse._internal.clock import Clock
 from progress_sse._internal.files import read_file
 from progress_sse._internal.optional_imports import from_extra
 from progress_sse.core.errors import ConfigurationError, InvalidRequestError
@@ -15,6 +16,7 @@ from progress_sse.notices.hooks_file import Hook, parse_hooks_file, read_hooks_f
 from progress_sse.settings import Settings
 from progress_sse.store.backend import FullBackend
 from progress_sse.store.memory import MemoryBackend
+from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.sqlite.backend import SqliteBackend
 from progress_sse.store.types import StorageLimits
 from progress_sse.wire.step_specs import decode_steps_file
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from limits.aio.storage import Storage
 
     from progress_sse.auth.rate_limits import RateLimiter
+    from progress_sse.notices.push import Push
 
 
 MEMORY_URL: Final = "memory://"
@@ -120,6 +123,15 @@ def make_hooks(settings: Settings, text: str | None = None) -> tuple[Hook, ...]:
     if settings.hooks is None:
         return ()
     return parse_hooks_file(settings.hooks, read_hooks_file(settings.hooks) if text is None else text)
+
+
+def make_push(settings: Settings, store: ProgressStore, clock: Clock) -> "Push | None":
+    """Return what sends to browsers, if the settings want that."""
+    if not settings.push:
+        return None
+    with from_extra("push", "cryptography", "jwt", need="Push needs"):
+        from progress_sse.notices.push import Push
+    return Push(store, clock, settings)
 
 
 def make_workflows(settings: Settings) -> Workflows:

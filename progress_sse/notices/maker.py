@@ -58,8 +58,8 @@ PUSH_EVENTS: Final[frozenset[NoticeEvent]] = frozenset({"completed", "failed", "
 class PushNoticeMaker:
     """The subscriptions of sessions, as commits ask them; each has a lane, in which the newest notice alone waits."""
 
-    prefixes = ("",)
-    labels = None
+    prefixes: tuple[str, ...] = ("",)
+    labels: frozenset[Label] | None = None
     needs_subscriptions = True
 
     def __init__(self, queue_of: Callable[[str], str | None]) -> None:
@@ -78,7 +78,7 @@ class PushNoticeMaker:
         for each in session.details.subscriptions:
             queue = self._queue_of(each.endpoint)
             if queue is not None and not has_expired(each, now):
-                body = encode_push(event, session, position, each)
+                body = encode_push(event, session, position.epoch, each, made_ms)
                 message_id = notice_id(position, event, f"{queue} {each.id}", updated_at)
                 notices.append(Notice(message_id, queue, f"{session_id}/{each.id}", made_ms, body, 1))
         return notices

@@ -7,18 +7,22 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from progress_sse._internal.clock import Clock
 from progress_sse._internal.tasks import cancel
 from progress_sse.core.errors import HookNotFoundError, ProblemError, RateExceededError
 from progress_sse.notices.delivery import RESOLVER_THREADS
 from progress_sse.notices.hooks_file import Hook
-from progress_sse.notices.maker import NoticeMaker
-from progress_sse.notices.sender import HookSender
+from progress_sse.notices.maker import NoticeMaker, PushNoticeMaker
+from progress_sse.notices.sender import HookSender, Sender
 from progress_sse.store.backend_monitor import COUNT_TIMEOUT_S
+from progress_sse.store.change_builder import MakeNotices
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import Change
+
+if TYPE_CHECKING:
+    from progress_sse.notices.push import Push
 
 logger = logging.getLogger(__name__)
 
@@ -36,13 +40,22 @@ class Notifier:
     """Sends the notices of a store to hooks: `senders`, by their names, and the `tasks` that run while it is open."""
 
     def __init__(
-        self, store: ProgressStore, clock: Clock, *, public_url: str | None, graceful_timeout_s: float
+        self,
+        store: ProgressStore,
+        clock: Clock,
+        *,
+        public_url: str | None,
+        graceful_timeout_s: float,
+        push: "Push | None" = None,
     ) -> None:
+        """Send from `store`; with `push`, to browsers too."""
+        self.push = push
         self.senders: Mapping[str, HookSender] = {}
         self._store = store
         self._clock = clock
         self._public_url = public_url
         self._graceful_timeout_s = graceful_timeout_s
+        self._push_senders: Mapping[str, Sender] = {}
         self._hooks: Sequence[Hook] = ()
         self._resolver: ThreadPoolExecutor | None = None
         self.tasks: list[asyncio.Task[None]] = []
@@ -66,11 +79,19 @@ class Notifier:
             self.senders[name].continue_counts(former[name])
         self._make_notices()
         self.tasks = [loop.create_task(each.run(), name=f"hook {name}") for name, each in self.senders.items()]
-        self.tasks.append(loop.create_task(self._look_after(), name="outbox"))
+        self.tasks.append(loop.create_task(self._look_after(resolver), name="outbox"))
+
+    async def _start_push(self, push: "Push", resolver: ThreadPoolExecutor) -> None:
+        self._push_senders = await push.start(resolver)
+        loop = asyncio.get_running_loop()
+        self.tasks += [loop.create_task(each.run(), name=name) for name, each in self._push_senders.items()]
 
     def _make_notices(self) -> None:
         wanting = [hook for hook in self._hooks if not self.senders[hook.name].is_off]
-        self._store.committer.notice_makers = (NoticeMaker(wanting, self._public_url),) if wanting else ()
+        makers: list[MakeNotices] = [NoticeMaker(wanting, self._public_url)] if wanting else []
+        if self.push is not None:
+            makers.append(PushNoticeMaker(self.push.vendors.queue_of))
+        self._store.committer.notice_makers = makers
 
     def commanded(self, name: str) -> HookSender:
         """Return the sender of a hook for a command of an operator; a `RateExceededError` where those are too many."""
@@ -94,21 +115,24 @@ class Notifier:
     def on_commit(self, change: Change) -> None:
         """Send the notices of a commit at once."""
         for notice in change.notices:
-            if notice.queue in self.senders:
-                self.senders[notice.queue].wake()
+            sender = self.senders.get(notice.queue) or self._push_senders.get(notice.queue)
+            if sender is not None:
+                sender.wake()
 
-    async def _look_after(self) -> None:
-        """Learn which hooks are off, and drop what is old."""
+    async def _look_after(self, resolver: ThreadPoolExecutor) -> None:
+        """Begin with push, learn which hooks are off, and drop what is old."""
         looks = 0
         while True:
             try:
+                if self.push is not None and not self._push_senders:
+                    await self._start_push(self.push, resolver)
                 off = await self._store.backend.outbox.turned_off()
                 for name, sender in self.senders.items():
                     sender.is_off = name in off
                 self._make_notices()
                 if looks % LOOKS_PER_CLEAN_UP == 0:
                     now_ms = int(self._clock.now().timestamp() * 1000)
-                    await self._store.backend.outbox.discard(list(self.senders), now_ms)
+                    await self._store.backend.outbox.discard([*self.senders, *self._push_senders], now_ms)
                 looks += 1
             except ProblemError as error:
                 logger.info("hooks wait for the store: %s", error)
@@ -117,8 +141,9 @@ class Notifier:
     async def _stop(self) -> None:
         await cancel(*self.tasks)
         self.tasks = []
-        senders, self.senders = self.senders, {}
-        await asyncio.gather(*(each.aclose(self._graceful_timeout_s) for each in senders.values()))
+        senders = [*self.senders.values(), *self._push_senders.values()]
+        self.senders, self._push_senders = {}, {}
+        await asyncio.gather(*(each.aclose(self._graceful_timeout_s) for each in senders))
 
     async def aclose(self) -> None:
         """Make no more notices, and let tries under way end within the time for a shutdown."""

@@ -17,13 +17,14 @@ MAX_RETRY_AFTER_MS: Final = 3_600_000
 
 
 class Try(NamedTuple):
-    """What a try came to: a status, or an error, in so many milliseconds."""
+    """What a try came to: a status, or an error, in so many milliseconds; `verdict` where no other try is to follow."""
 
     status: int = 0
     error: str = ""
     duration_ms: int = 0
     retry_after_s: float | None = None
     body: bytes = b""
+    verdict: Ending | None = None
 
     @property
     def has_succeeded(self) -> bool:
@@ -56,6 +57,8 @@ class Receiver:
 
     def result_of(self, taken: Taken, tried: Try, now_ms: int) -> Ending | Later:
         """Note a try, and return what becomes of its notice. While the receiver is down, its tries are not counted."""
+        if tried.verdict is not None:
+            return tried.verdict
         was_down = self.is_down
         self._outages.append(tried.is_outage)
         if tried.has_succeeded:

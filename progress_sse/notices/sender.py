@@ -1,4 +1,4 @@
-"""Sends the notices of one hook as they become due."""
+"""Sends the notices of a queue as they become due: those of a hook, or of a vendor of browsers."""
 
 import asyncio
 import logging
@@ -6,7 +6,7 @@ import secrets
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Final, Literal, NamedTuple, get_args
+from typing import Final, Literal, NamedTuple, Protocol, get_args
 
 from progress_sse._internal.clock import Clock
 from progress_sse._internal.tasks import cancel
@@ -15,21 +15,24 @@ from progress_sse.core.step_rules import timestamp
 from progress_sse.notices.delivery import Deliverer
 from progress_sse.notices.hooks_file import Hook
 from progress_sse.notices.schedule import Receiver, Try
-from progress_sse.store.outbox import Later, Outbox, Taken
+from progress_sse.store.outbox import Ending, Later, Outbox, Taken
 from progress_sse.wire.json_text import encode_json
 
 logger = logging.getLogger(__name__)
 
-CONCURRENT_TRIES: Final = 8
+HOOK_TRIES: Final = 8
+PUSH_TRIES: Final = 32
+"""How many notices of a queue are under way at most."""
+
 LOOK_S: Final = 1.0
 """Seconds between two looks at the outbox: other processes commit notices, and the clock may be set."""
 
 KEPT_TRIES: Final = 50
 
-HookState = Literal["up", "down", "off"]
-HookResult = Literal["delivered", "failed", "dead"]
+ReceiverState = Literal["up", "down", "off"]
+SendResult = Literal["delivered", "failed", "dead"]
 
-RESULTS: Final[tuple[HookResult, ...]] = get_args(HookResult)
+RESULTS: Final[tuple[SendResult, ...]] = get_args(SendResult)
 
 
 class PastTry(NamedTuple):
@@ -40,33 +43,38 @@ class PastTry(NamedTuple):
     tried: Try
 
 
-class HookSender:
-    """Sends to one hook, eight notices at a time; while it is down one, now and then.
+class Delivers(Protocol):
+    """Makes one try to send a notice."""
+
+    async def send(self, notice_id: str, body: bytes) -> Try:
+        """Return what it came to; failures are part of that."""
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+
+
+class Sender:
+    """Sends the notices of a queue, many at a time; while its receiver is down one, now and then.
 
     Attributes:
         is_off: Whether the receiver is gone, and gets nothing.
         results: How many tries of this process delivered their notice, failed, or were the last of it.
-        last_success: Time stamp of the newest try that succeeded.
-        tries: The newest tries, the newest last.
-        waiting: How many notices waited when that was last counted; `None` where it is unknown.
     """
 
-    def __init__(self, hook: Hook, outbox: Outbox, clock: Clock, resolver: ThreadPoolExecutor) -> None:
-        self.hook = hook
+    def __init__(self, queue: str, deliverer: Delivers, outbox: Outbox, clock: Clock, most_tries: int) -> None:
+        self.queue = queue
         self.is_off = False
-        self.waiting: int | None = None
-        self.results = Counter[HookResult]()
-        self.last_success: str | None = None
-        self.tries: deque[PastTry] = deque(maxlen=KEPT_TRIES)
+        self.results = Counter[SendResult]()
+        self._deliverer = deliverer
         self._outbox = outbox
         self._clock = clock
-        self._deliverer = Deliverer(hook, resolver)
+        self._most_tries = most_tries
         self._receiver = Receiver()
         self._under_way: set[asyncio.Task[None]] = set()
         self._woken = asyncio.Event()
 
     @property
-    def state(self) -> HookState:
+    def state(self) -> ReceiverState:
         """Whether notices are sent."""
         return "off" if self.is_off else "down" if self._receiver.is_down else "up"
 
@@ -78,26 +86,7 @@ class HookSender:
     @property
     def lost(self) -> int:
         """How many notices this process dropped unsent."""
-        return self._outbox.lost[self.hook.name]
-
-    async def counts(self) -> tuple[int, int]:
-        """Return how many notices wait in the store, and how many are dead."""
-        return await self._outbox.counts(self.hook.name)
-
-    def continue_counts(self, former: "HookSender") -> None:
-        """Go on counting where the sender of the hook before a reload ended."""
-        self.results, self.last_success, self.tries = former.results, former.last_success, former.tries
-
-    async def test(self) -> Try:
-        """Send a request of its own to the hook, which counts nowhere, and return the answer with its body."""
-        body = {"type": "session.test", "timestamp": timestamp(self._clock.now()), "data": {"hook": self.hook.name}}
-        return await self._deliverer.send(f"msg_{secrets.token_hex(16)}", encode_json(body), reads_body=True)
-
-    async def retry(self, notice_id: str | None) -> int:
-        """Let dead notices wait again, all or one; return how many."""
-        retried = await self._outbox.revive(self.hook.name, notice_id, self.now_ms)
-        self.wake()
-        return retried
+        return self._outbox.lost[self.queue]
 
     def wake(self) -> None:
         """Look at the outbox at once: a notice was committed."""
@@ -110,7 +99,7 @@ class HookSender:
             try:
                 wait_s = await self._send_due()
             except ProblemError as error:
-                logger.info("notices for hook %s wait for the store: %s", self.hook.name, error)
+                logger.info("notices for %s wait for the store: %s", self.queue, error)
                 wait_s = LOOK_S
             pause = asyncio.ensure_future(self._clock.sleep(wait_s))
             woken = asyncio.ensure_future(self._woken.wait())
@@ -123,16 +112,16 @@ class HookSender:
     async def _send_due(self) -> float:
         """Begin the tries that are due, and return for how many seconds to wait then."""
         now_ms, receiver = self.now_ms, self._receiver
-        room = CONCURRENT_TRIES - len(self._under_way)
+        room = self._most_tries - len(self._under_way)
         if receiver.is_down:
             room = 0 if self._under_way else 1
         if self.is_off or not room or receiver.next_try_ms > now_ms:
             return LOOK_S
-        for taken in await self._outbox.take(self.hook.name, now_ms, room):
+        for taken in await self._outbox.take(self.queue, now_ms, room):
             task = asyncio.get_running_loop().create_task(self._try(taken))
             self._under_way.add(task)
             task.add_done_callback(self._end)
-        wake_at_ms = await self._outbox.wake_at_ms(self.hook.name, now_ms)
+        wake_at_ms = await self._outbox.wake_at_ms(self.queue, now_ms)
         return min(LOOK_S, max(0.0, (wake_at_ms - now_ms) / 1000))
 
     def _end(self, task: asyncio.Task[None]) -> None:
@@ -148,25 +137,21 @@ class HookSender:
             raise
         now_ms = self.now_ms
         result = self._receiver.result_of(taken, tried, now_ms)
-        self._note(taken, tried)
-        if result == "dead":
-            self.results["dead"] += 1
-            logger.warning("hook %s does not take notice %s: it is dead", self.hook.name, taken.notice_id)
+        self._note(taken, tried, result)
         try:
             if tried.is_gone:
                 self.is_off = True
-                logger.warning("hook %s is gone (410), and is turned off", self.hook.name)
-                await self._outbox.turn(self.hook.name, is_on=False)
+                logger.warning("%s is gone (410), and is turned off", self.queue)
+                await self._outbox.turn(self.queue, is_on=False)
             await self._outbox.settle(taken, result, now_ms)
         except ProblemError as error:
             logger.info("notice %s may be sent again: %s", taken.notice_id, error)
 
-    def _note(self, taken: Taken, tried: Try) -> None:
-        at = timestamp(self._clock.now())
-        self.tries.append(PastTry(at, taken.notice_id, tried))
-        if tried.has_succeeded:
-            self.last_success = at
+    def _note(self, taken: Taken, tried: Try, result: Ending | Later) -> None:
         self.results["delivered" if tried.has_succeeded else "failed"] += 1
+        if result == "dead":
+            self.results["dead"] += 1
+            logger.warning("%s does not take notice %s: it is dead", self.queue, taken.notice_id)
 
     async def aclose(self, timeout_s: float) -> None:
         """Let the tries under way end within so many seconds; those that do not count as not made."""
@@ -174,3 +159,47 @@ class HookSender:
             await asyncio.wait(self._under_way, timeout=timeout_s)
         await cancel(*self._under_way)
         await self._deliverer.aclose()
+
+
+class HookSender(Sender):
+    """Sends to one hook, and shows its operator how that goes.
+
+    Attributes:
+        last_success: Time stamp of the newest try that succeeded.
+        tries: The newest tries, the newest last.
+        waiting: How many notices waited when that was last counted; `None` where it is unknown.
+    """
+
+    def __init__(self, hook: Hook, outbox: Outbox, clock: Clock, resolver: ThreadPoolExecutor) -> None:
+        self._hook_deliverer = Deliverer(hook, resolver)
+        super().__init__(hook.name, self._hook_deliverer, outbox, clock, HOOK_TRIES)
+        self.hook = hook
+        self.waiting: int | None = None
+        self.last_success: str | None = None
+        self.tries: deque[PastTry] = deque(maxlen=KEPT_TRIES)
+
+    async def counts(self) -> tuple[int, int]:
+        """Return how many notices wait in the store, and how many are dead."""
+        return await self._outbox.counts(self.queue)
+
+    def continue_counts(self, former: "HookSender") -> None:
+        """Go on counting where the sender of the hook before a reload ended."""
+        self.results, self.last_success, self.tries = former.results, former.last_success, former.tries
+
+    async def test(self) -> Try:
+        """Send a request of its own to the hook, which counts nowhere, and return the answer with its body."""
+        body = {"type": "session.test", "timestamp": timestamp(self._clock.now()), "data": {"hook": self.hook.name}}
+        return await self._hook_deliverer.send(f"msg_{secrets.token_hex(16)}", encode_json(body), reads_body=True)
+
+    async def retry(self, notice_id: str | None) -> int:
+        """Let dead notices wait again, all or one; return how many."""
+        retried = await self._outbox.revive(self.hook.name, notice_id, self.now_ms)
+        self.wake()
+        return retried
+
+    def _note(self, taken: Taken, tried: Try, result: Ending | Later) -> None:
+        super()._note(taken, tried, result)
+        at = timestamp(self._clock.now())
+        self.tries.append(PastTry(at, taken.notice_id, tried))
+        if tried.has_succeeded:
+            self.last_success = at

@@ -2,7 +2,7 @@
 
 import json
 from hashlib import blake2b
-from typing import Final
+from typing import Any, Final, NamedTuple
 
 from progress_sse.core.model import Position, Session
 from progress_sse.core.subscriptions import Subscription
@@ -43,8 +43,8 @@ def _encode(event: str, session: Session, position: Position, number: int | None
     return encode_json({"type": f"session.{event}", "timestamp": session.progress.updated_at, "data": data})
 
 
-def encode_push(event: str, session: Session, position: Position, subscription: Subscription) -> bytes:
-    """Return the body of a notice for a browser, as only this server reads it: what is sent, and where to.
+def encode_push(event: str, session: Session, epoch: str, subscription: Subscription, made_ms: int) -> bytes:
+    """Return the body of a notice for a browser, as only our servers read it: what is sent, where to, and until when.
 
     What is sent has no text of the job: the event, the session's id, and numbers.
     """
@@ -58,13 +58,22 @@ def encode_push(event: str, session: Session, position: Position, subscription: 
     }
     if subscription.by_link:
         message["link"] = True
-    return encode_json({"epoch": position.epoch, "subscription": subscription, "message": message})
+    return encode_json([epoch, subscription, message, made_ms])
 
 
-def decode_push(body: bytes) -> tuple[str, Subscription, dict[str, object]]:
-    """Return the epoch, the subscription and the message of a notice for a browser."""
-    fields = json.loads(body)
-    return fields["epoch"], Subscription(*fields["subscription"]), fields["message"]
+class PushNotice(NamedTuple):
+    """A notice for a browser, made at `made_ms`, of an epoch of the session that the message names."""
+
+    epoch: str
+    subscription: Subscription
+    message: dict[str, Any]
+    made_ms: int
+
+
+def decode_push(body: bytes) -> PushNotice:
+    """Return the notice that `encode_push` wrote."""
+    epoch, subscription, message, made_ms = json.loads(body)
+    return PushNotice(epoch, Subscription(*subscription), message, made_ms)
 
 
 def cut(text: str) -> str:

@@ -186,7 +186,7 @@ async def bury(service: ProgressService, count: int) -> None:
     """Let the hook have so many dead notices, `msg_0` and on."""
     outbox: Any = service.store.backend.outbox
     now_ms = service.notifier.senders["oncall"].now_ms
-    outbox.on_commit((Notice(f"msg_{number}", "oncall", f"{number}", now_ms, b"{}"), 2) for number in range(count))
+    outbox.on_commit(Notice(f"msg_{number}", "oncall", f"{number}", now_ms, b"{}") for number in range(count))
     for taken in await outbox.take("oncall", now_ms, count):
         await outbox.settle(taken, "dead", now_ms)
 

@@ -1,0 +1,211 @@
+"""Push to the browsers of readers: which endpoints they may have, and one try to send a message."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from http import HTTPStatus
+from pathlib import Path
+from typing import Final
+
+from progress_sse._internal.clock import Clock
+from progress_sse._internal.files import read_file
+from progress_sse._internal.http_library import httpx
+from progress_sse.client.codec import retry_after_s
+from progress_sse.core.commands import Unsubscribe
+from progress_sse.core.errors import ConfigurationError, ProblemError
+from progress_sse.notices.delivery import CONNECT_S, TRY_S, Guarded, NotAllowedError
+from progress_sse.notices.schedule import Try
+from progress_sse.notices.sender import PUSH_TRIES, Sender
+from progress_sse.notices.web_push import PushKey, encrypt
+from progress_sse.settings import Settings
+from progress_sse.store.progress_store import ProgressStore
+from progress_sse.wire.json_text import encode_json
+from progress_sse.wire.notice_json import PushNotice, decode_push
+
+logger = logging.getLogger(__name__)
+
+MAX_ENDPOINT_CHARS: Final = 2048
+LIFETIME_S: Final = 86_400
+"""Seconds after its transition in which a message is of use."""
+
+LOG_EVERY_S: Final = 3600.0
+
+KEY_NAME: Final = "push-key"
+"""The name under which a store keeps the key pair."""
+
+_GONE: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
+_REFUSED: Final = frozenset({400, 401, 403, 413})
+
+
+class Vendors:
+    """The hosts that endpoints may have; each is a queue of notices."""
+
+    def __init__(self, hosts: Sequence[str]) -> None:
+        """Take hosts that stand for themselves and those below them, or a host and a port."""
+        self.hosts = hosts
+
+    def queue_of(self, endpoint: str) -> str | None:
+        """Return the queue of an endpoint; `None` if it is not that of a vendor."""
+        try:
+            url = httpx.URL(endpoint)
+        except httpx.InvalidURL:
+            return None
+        if len(endpoint) > MAX_ENDPOINT_CHARS or url.scheme != "https" or url.userinfo or url.fragment:
+            return None
+        host, port = url.raw_host.decode("ascii"), url.port
+        found = (each for each in self.hosts if _is_below(host, port, each))
+        host = next(found, "")
+        return f"push:{host}" if host else None
+
+
+def _is_below(host: str, port: int | None, vendor: str) -> bool:
+    if ":" in vendor:
+        return f"{host}:{port}" == vendor
+    return port is None and (host == vendor or host.endswith(f".{vendor}"))
+
+
+class PushDeliverer:
+    """Sends the messages of one vendor. No text of the job passes it, and no log has an endpoint."""
+
+    def __init__(
+        self,
+        vendor: str,
+        key: PushKey,
+        contact: str,
+        transport: httpx.AsyncBaseTransport,
+        is_wanted: Callable[[PushNotice], Awaitable[bool]],
+        on_gone: Callable[[PushNotice], Awaitable[None]],
+    ) -> None:
+        """Ask `is_wanted` before each try, and call `on_gone` where the browser has ended its subscription."""
+        self._vendor = vendor
+        self._key = key
+        self._contact = contact
+        self._transport = transport
+        self._is_wanted = is_wanted
+        self._on_gone = on_gone
+        self._logs_from = 0.0
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self._transport.aclose()
+
+    async def send(self, notice_id: str, body: bytes) -> Try:
+        """Make one try; see `Delivers.send`."""
+        notice, began = decode_push(body), time.monotonic()
+        left_s = int(notice.made_ms / 1000 + LIFETIME_S - time.time())
+        if left_s <= 0:
+            return Try(error="it is a day old", verdict="dead")
+        if not await self._is_wanted(notice):
+            return Try(error="the subscription has ended", verdict="delivered")
+        try:
+            async with asyncio.timeout(TRY_S):
+                response = await self._transport.handle_async_request(self._request(notice, left_s))
+                status, wait_s = response.status_code, retry_after_s(response.headers)
+                await response.aclose()
+        except TimeoutError:
+            return Try(error=f"no answer within {TRY_S:g} s")
+        except (httpx.HTTPError, NotAllowedError, OSError, ValueError) as failure:
+            return Try(error=type(failure).__name__)
+        duration_ms = round(1000 * (time.monotonic() - began))
+        if status in _GONE:
+            await self._on_gone(notice)
+            return Try(status, duration_ms=duration_ms, verdict="delivered")
+        if status in _REFUSED:
+            self._log(status)
+            return Try(status, duration_ms=duration_ms, verdict="dead")
+        return Try(status, "", duration_ms, wait_s)
+
+    def _log(self, status: int) -> None:
+        if time.monotonic() >= self._logs_from:
+            self._logs_from = time.monotonic() + LOG_EVERY_S
+            logger.warning("%s refuses messages (%d): see push_contact, and the key", self._vendor, status)
+
+    def _request(self, notice: PushNotice, left_s: int) -> httpx.Request:
+        subscription, url = notice.subscription, httpx.URL(notice.subscription.endpoint)
+        origin = f"{url.scheme}://{url.netloc.decode('ascii')}"
+        headers = {
+            "Authorization": self._key.authorization(origin, self._contact),
+            "Content-Encoding": "aes128gcm",
+            "Content-Type": "application/octet-stream",
+            "TTL": str(left_s),
+            "Topic": self._key.topic(notice.message["session_id"]),
+            "Urgency": "high",
+        }
+        content = encrypt(encode_json(notice.message), subscription.p256dh, subscription.auth)
+        timeout = httpx.Timeout(TRY_S, connect=CONNECT_S).as_dict()
+        return httpx.Request("POST", url, headers=headers, content=content, extensions={"timeout": timeout})
+
+
+def transport_of(vendor: str, resolver: ThreadPoolExecutor, ca: str | None) -> httpx.AsyncBaseTransport:
+    """Return the connections to a vendor; only one that is named with its port may have a private address."""
+    verify = httpx.create_ssl_context()
+    if ca is not None:
+        verify.load_verify_locations(cadata=ca)
+    return Guarded(resolver, may_be_private=":" in vendor, verify=verify)
+
+
+class Push:
+    """Push as a running server offers it: the `key` that browsers subscribe to, and the `vendors` they may have."""
+
+    def __init__(self, store: ProgressStore, clock: Clock, settings: Settings) -> None:
+        """Read the files of the settings; a `ConfigurationError` names what is wrong."""
+        self.vendors = Vendors(settings.push_hosts)
+        self._store = store
+        self._clock = clock
+        self._contact = settings.push_contact or ""
+        self._ca = None if settings.push_ca_file is None else _read_setting("push_ca_file", settings.push_ca_file)
+        self._key: PushKey | None = None
+        if settings.push_key_file is not None:
+            self._key = _key_of(_read_setting("push_key_file", settings.push_key_file))
+
+    @property
+    def key(self) -> PushKey:
+        """The key pair, once the server has started."""
+        assert self._key is not None
+        return self._key
+
+    async def start(self, resolver: ThreadPoolExecutor) -> Mapping[str, Sender]:
+        """Make the key pair if no server of the store has; return the senders by their queues, which are to run."""
+        outbox = self._store.backend.outbox
+        if self._key is None:
+            self._key = PushKey(await outbox.keep(KEY_NAME, PushKey.generate()))
+        return {
+            f"push:{vendor}": Sender(
+                f"push:{vendor}", self._deliverer(vendor, self._key, resolver), outbox, self._clock, PUSH_TRIES
+            )
+            for vendor in self.vendors.hosts
+        }
+
+    def _deliverer(self, vendor: str, key: PushKey, resolver: ThreadPoolExecutor) -> PushDeliverer:
+        transport = transport_of(vendor, resolver, self._ca)
+        return PushDeliverer(vendor, key, self._contact, transport, self._is_wanted, self._on_gone)
+
+    async def _is_wanted(self, notice: PushNotice) -> bool:
+        """Return whether the browser is still subscribed, as far as the session is still there."""
+        record = await self._store.load(notice.message["session_id"])
+        if record is None or record.position.epoch != notice.epoch:
+            return True
+        return any(each.id == notice.subscription.id for each in record.session.details.subscriptions)
+
+    async def _on_gone(self, notice: PushNotice) -> None:
+        with suppress(ProblemError):
+            await self._store.apply(notice.message["session_id"], Unsubscribe(notice.subscription.id))
+
+
+def _key_of(pem: str) -> PushKey:
+    """Return the key pair in the text of a file."""
+    try:
+        return PushKey(pem.encode())
+    except ValueError as error:
+        raise ConfigurationError("push_key_file must have a private key of P-256 in PEM.") from error
+
+
+def _read_setting(name: str, path: Path) -> str:
+    """Return the text of a file that a setting names."""
+    try:
+        return read_file(path).decode()
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"{name} cannot be read: {error}") from error

@@ -1,0 +1,223 @@
+"""Push to browsers: whose endpoints are taken, what is sent to whom, and what vendors answer."""
+
+import json
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from progress_sse._internal.http_library import httpx
+from progress_sse.core.commands import Subscribe, Unsubscribe
+from progress_sse.core.subscriptions import Subscription
+from progress_sse.notices import push
+from progress_sse.notices.notifier import Notifier
+from progress_sse.notices.push import LIFETIME_S, Push, Vendors
+from progress_sse.notices.web_push import PushKey, base64url
+from progress_sse.settings import load_settings
+from progress_sse.store.memory import MemoryBackend
+from progress_sse.store.progress_store import ProgressStore
+from progress_sse.store.types import StorageLimits
+from tests.clock import ManualClock
+from tests.notices.test_sender import pass_time, settle
+from tests.notices.test_web_push import Browser
+
+ENDPOINT = "https://fcm.googleapis.com/fcm/send/secret"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "queue"),
+    [
+        (ENDPOINT, "push:fcm.googleapis.com"),
+        ("https://updates.push.services.mozilla.com/wpush/v2/x", "push:push.services.mozilla.com"),
+        ("https://fcm.googleapis.com:443/x", "push:fcm.googleapis.com"),
+        ("https://FCM.googleapis.com/x", "push:fcm.googleapis.com"),
+        ("https://localhost:8443/x", "push:localhost:8443"),
+        ("https://localhost/x", None),
+        ("https://localhost:8444/x", None),
+        ("https://fcm.googleapis.com:8443/x", None),
+        ("https://evilfcm.googleapis.com.example/x", None),
+        ("https://notfcm.googleapis.com/x", None),
+        ("https://fcm.googleapis.com@example.org/x", None),
+        ("https://user@fcm.googleapis.com/x", None),
+        ("https://fcm.googleapis.com/x#y", None),
+        ("http://fcm.googleapis.com/x", None),
+        ("https://fcm.googleapis.com\\@example.org/x", None),
+        ("https://169.254.169.254/x", None),
+        ("https://fcm.googleapis.com/" + "x" * 2048, None),
+        ("https://fcm.googleapis.com:99999/", None),
+        ("", None),
+    ],
+)
+def test_endpoints(endpoint: str, queue: str | None) -> None:
+    """They are those of a vendor by name, and not what only looks like one."""
+    vendors = Vendors(("fcm.googleapis.com", "push.services.mozilla.com", "localhost:8443"))
+    assert vendors.queue_of(endpoint) == queue
+
+
+class Vendor:
+    """A vendor that answers with `status`, and a browser that reads what comes."""
+
+    def __init__(self) -> None:
+        self.browser = Browser.new()
+        self.status = 201
+        self.requests: list[httpx.Request] = []
+
+    def subscription(self, **values: Any) -> Subscription:
+        return Subscription("phone", ENDPOINT, self.browser.p256dh, base64url(self.browser.auth), "ja")._replace(
+            **values
+        )
+
+    async def answer(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        return httpx.Response(self.status)
+
+    @property
+    def messages(self) -> list[Any]:
+        return [json.loads(self.browser.decrypt(request.content)) for request in self.requests]
+
+
+@pytest.fixture
+def vendor(monkeypatch: pytest.MonkeyPatch) -> Vendor:
+    vendor = Vendor()
+
+    def transport_of(_vendor: str, _resolver: ThreadPoolExecutor, _ca: str | None) -> httpx.AsyncBaseTransport:
+        return httpx.MockTransport(vendor.answer)
+
+    monkeypatch.setattr(push, "transport_of", transport_of)
+    return vendor
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> ManualClock:
+    clock = ManualClock()
+    monkeypatch.setattr("progress_sse.notices.push.time.time", lambda: clock.now().timestamp())
+    return clock
+
+
+@pytest.fixture
+async def store(clock: ManualClock, vendor: Vendor) -> AsyncIterator[ProgressStore]:
+    """A store whose sessions push, with one session of two steps, which the vendor's browser is subscribed to."""
+    notifiers: list[Notifier] = []
+    store = ProgressStore(
+        MemoryBackend(StorageLimits()), clock=clock, on_commit=lambda change: notifiers[0].on_commit(change)
+    )
+    settings = load_settings(store="sqlite:///x", push=True, push_contact="mailto:ops@example.org")
+    offered = Push(store, clock, settings)
+    notifiers.append(Notifier(store, clock, public_url=None, graceful_timeout_s=0.1, push=offered))
+    await store.open()
+    await notifiers[0].load([])
+    await settle()
+    await store.create_session("s", total_steps=2, title="a secret title")
+    await store.apply("s", Subscribe(vendor.subscription()))
+    yield store
+    await notifiers[0].aclose()
+    await store.aclose()
+
+
+async def test_the_end_is_pushed(store: ProgressStore, vendor: Vendor) -> None:
+    """Encrypted to the browser, under a topic of the session, for a day; no text of the job is in it."""
+    await store.start_step("s", 1)
+    await store.complete_step("s", 1, success=False, error="a secret error")
+    await settle()
+    (request,) = vendor.requests
+    assert str(request.url) == ENDPOINT
+    assert (request.headers["content-encoding"], request.headers["urgency"]) == ("aes128gcm", "high")
+    assert LIFETIME_S - 5 <= int(request.headers["ttl"]) <= LIFETIME_S
+    assert len(request.headers["topic"]) == 32
+    assert request.headers["authorization"].startswith("vapid t=")
+    assert vendor.messages == [
+        {"event": "failed", "session_id": "s", "percentage": 50, "total_steps": 2, "language": "ja"}
+    ]
+
+
+@pytest.mark.parametrize("change", ["unsubscribed", "replaced before", "expired"])
+async def test_who_is_not_subscribed_gets_none(
+    store: ProgressStore, vendor: Vendor, clock: ManualClock, change: str
+) -> None:
+    match change:
+        case "unsubscribed":
+            await store.apply("s", Unsubscribe("phone"))
+        case "replaced before":
+            await store.create_session("s", total_steps=1)
+        case _:
+            await store.apply("s", Subscribe(vendor.subscription(expires_at=clock.now().timestamp() + 60)))
+            clock.advance(61)
+    await store.finish_session("s")
+    await settle()
+    assert vendor.requests == []
+
+
+async def test_what_waits_is_sent_though_the_session_goes(
+    store: ProgressStore, vendor: Vendor, clock: ManualClock
+) -> None:
+    """But not to a browser that has unsubscribed since."""
+    vendor.status = 500
+    await store.apply("s", Subscribe(vendor.subscription(id="other", by_link=True)))
+    await store.finish_session("s", success=False)
+    await settle()
+    assert len(vendor.requests) == 2
+    await store.apply("s", Unsubscribe("phone"))
+    vendor.status = 201
+    await pass_time(clock, 7)
+    assert [message.get("link") for message in vendor.messages[2:]] == [True]
+    assert await store.backend.outbox.counts("push:fcm.googleapis.com") == (0, 0)
+
+
+async def test_a_later_event_takes_the_place_of_one_that_waits(
+    store: ProgressStore, vendor: Vendor, clock: ManualClock
+) -> None:
+    vendor.status = 500
+    await store.finish_session("s", success=False)
+    await settle()
+    await store.start_step("s", 1)
+    await store.finish_session("s")
+    vendor.status = 201
+    await pass_time(clock, 10)
+    assert [message["event"] for message in vendor.messages] == ["failed", "completed"]
+
+
+@pytest.mark.parametrize("status", [404, 410])
+async def test_a_browser_that_is_gone_is_forgotten(store: ProgressStore, vendor: Vendor, status: int) -> None:
+    vendor.status = status
+    await store.finish_session("s", success=False)
+    await settle()
+    record = await store.load("s")
+    assert record is not None
+    assert record.session.details.subscriptions == ()
+    assert await store.backend.outbox.counts("push:fcm.googleapis.com") == (0, 0)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 413])
+async def test_a_refusal_is_final(
+    store: ProgressStore, vendor: Vendor, clock: ManualClock, status: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged, without the endpoint, and removes nothing."""
+    vendor.status = status
+    await store.finish_session("s", success=False)
+    await pass_time(clock, 10)
+    assert len(vendor.requests) == 1
+    assert await store.backend.outbox.counts("push:fcm.googleapis.com") == (0, 1)
+    record = await store.load("s")
+    assert record is not None
+    assert len(record.session.details.subscriptions) == 1
+    assert f"refuses messages ({status})" in caplog.text
+    assert "secret" not in caplog.text
+
+
+async def test_a_message_is_of_use_for_a_day(store: ProgressStore, vendor: Vendor, clock: ManualClock) -> None:
+    vendor.status = 500
+    await store.finish_session("s", success=False)
+    await pass_time(clock, LIFETIME_S + 40_000, step_s=600)
+    assert len(vendor.requests) == 7
+    assert await store.backend.outbox.counts("push:fcm.googleapis.com") == (0, 1)
+    assert int(vendor.requests[-1].headers["ttl"]) < LIFETIME_S / 2
+
+
+async def test_servers_of_a_store_share_the_key(store: ProgressStore, clock: ManualClock) -> None:
+    settings = load_settings(store="sqlite:///x", push=True, push_contact="mailto:ops@example.org")
+    with ThreadPoolExecutor(1) as resolver:
+        first, second = Push(store, clock, settings), Push(store, clock, settings)
+        await first.start(resolver)
+        await second.start(resolver)
+    assert first.key.public == second.key.public != PushKey(PushKey.generate()).public
