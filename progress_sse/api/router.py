@@ -33,6 +33,9 @@ _PARAMETERS: Final = (
     ("/api/hooks/", HOOK_PATH, "hook"),
 )
 
+_PUSH: Final = "push/"
+"""Paths below one of a session that have a subscription's id as another parameter."""
+
 Endpoint: TypeAlias = Callable[[ProgressService, Request], Awaitable[ASGIApp]]
 
 
@@ -60,7 +63,10 @@ def split_path(path: str) -> tuple[str, dict[str, str]]:
     for prefix, template, parameter in _PARAMETERS:
         if path.startswith(prefix):
             value, slash, rest = path.removeprefix(prefix).partition("/")
-            return (template + slash + rest if value else ""), {parameter: value}
+            parameters = {parameter: value}
+            if rest.startswith(_PUSH) and rest != _PUSH:
+                parameters["subscription_id"], rest = rest.removeprefix(_PUSH), f"{_PUSH}{{subscription_id}}"
+            return (template + slash + rest if value else ""), parameters
     return path, {}
 
 

@@ -5,7 +5,19 @@ from typing import Final
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
-from progress_sse.api.endpoints import access, events, hooks, pages, reading, requests, server, sessions, steps, update
+from progress_sse.api.endpoints import (
+    access,
+    events,
+    hooks,
+    pages,
+    push,
+    reading,
+    requests,
+    server,
+    sessions,
+    steps,
+    update,
+)
 from progress_sse.api.router import HOOK_PATH, LIVENESS, PROFILE_PATH, SESSION_PATH, Route
 from progress_sse.service import ProgressService
 
@@ -40,6 +52,10 @@ ROUTES: Final = (
     Route("GET", f"{SESSION_PATH}/log", "listLogLines", reading.log),
     Route("GET", f"{SESSION_PATH}/steps", "listStepsOfSession", steps.steps_of_session),
     Route("POST", f"{SESSION_PATH}/link", "openLink", access.keep_link),
+    Route("GET", "/api/push", "getPush", push.offer),
+    Route("PUT", f"{SESSION_PATH}/push", "subscribe", push.subscribe, takes_body=True),
+    Route("GET", f"{SESSION_PATH}/push/{{subscription_id}}", "findSubscription", push.find),
+    Route("DELETE", f"{SESSION_PATH}/push/{{subscription_id}}", "endSubscription", push.end),
     Route("GET", "/api/hooks", "listHooks", hooks.list_hooks),
     Route("POST", f"{HOOK_PATH}/test", "testHook", hooks.test, takes_body=True),
     Route("POST", f"{HOOK_PATH}/retry", "retryNotices", hooks.retry, takes_body=True),

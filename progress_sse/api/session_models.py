@@ -21,11 +21,12 @@ from progress_sse.api.field_types import (
     without_null,
 )
 from progress_sse.core.asks import AskKind
-from progress_sse.core.bounds import ASK_TEXT, NOTICE_ID
+from progress_sse.core.bounds import ASK_TEXT, LANGUAGE, NOTICE_ID
 from progress_sse.core.commands import Create
 from progress_sse.core.details import MAX_LABELS
 from progress_sse.core.errors import InvalidRequestError
 from progress_sse.core.model import StepDefinition
+from progress_sse.core.subscriptions import MAX_ENDPOINT_CHARS
 from progress_sse.core.updates import Condition, anywhere
 from progress_sse.core.workflows import Workflows
 from progress_sse.wire.step_specs import define_steps
@@ -149,6 +150,27 @@ class RequestBody(KeyedBody):
     step: StepNumber | None = Field(None, description="The step that it is about, if it is about one.")
     reason: Annotated[str, Within(ASK_TEXT)] | None = Field(
         None, description="Why it is asked. Each reader of the session sees it."
+    )
+
+
+class PushKeys(BaseModel):
+    """The keys of a browser's subscription."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    p256dh: Annotated[str, Field(strict=True, max_length=100)]
+    auth: Annotated[str, Field(strict=True, max_length=30)]
+
+
+class PushBody(BaseModel):
+    """A browser's subscription, as `PushSubscription.toJSON()` has it."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    endpoint: Annotated[str, Field(strict=True, max_length=MAX_ENDPOINT_CHARS)]
+    keys: PushKeys
+    language: Annotated[str, Within(LANGUAGE)] | None = Field(
+        None, description="The language of the notification, as a tag."
     )
 
 

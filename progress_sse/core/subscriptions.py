@@ -12,6 +12,8 @@ from progress_sse.core.errors import RequestOutOfTimeError, TooManySubscriptions
 MAX_SUBSCRIPTIONS: Final = 20
 """Of a session."""
 
+MAX_ENDPOINT_CHARS: Final = 2048
+
 MAX_OF_CALLER: Final = 5
 """Of one caller, to a session."""
 

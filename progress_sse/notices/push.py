@@ -15,11 +15,12 @@ from progress_sse._internal.files import read_file
 from progress_sse._internal.http_library import httpx
 from progress_sse.client.codec import retry_after_s
 from progress_sse.core.commands import Unsubscribe
-from progress_sse.core.errors import ConfigurationError, ProblemError
+from progress_sse.core.errors import ConfigurationError, InvalidRequestError, ProblemError
+from progress_sse.core.subscriptions import MAX_ENDPOINT_CHARS
 from progress_sse.notices.delivery import CONNECT_S, TRY_S, Guarded, NotAllowedError
 from progress_sse.notices.schedule import Try
 from progress_sse.notices.sender import PUSH_TRIES, Sender
-from progress_sse.notices.web_push import PushKey, encrypt
+from progress_sse.notices.web_push import AUTH_BYTES, PushKey, check_key, encrypt, from_base64url
 from progress_sse.settings import Settings
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.wire.json_text import encode_json
@@ -27,7 +28,6 @@ from progress_sse.wire.notice_json import PushNotice, decode_push
 
 logger = logging.getLogger(__name__)
 
-MAX_ENDPOINT_CHARS: Final = 2048
 LIFETIME_S: Final = 86_400
 """Seconds after its transition in which a message is of use."""
 
@@ -166,6 +166,16 @@ class Push:
         """The key pair, once the server has started."""
         assert self._key is not None
         return self._key
+
+    def check(self, endpoint: str, p256dh: str, auth: str) -> None:
+        """Refuse what no browser of the vendors has by an `InvalidRequestError`."""
+        if self.vendors.queue_of(endpoint) is None:
+            raise InvalidRequestError("endpoint: must be one of a vendor that this server sends to.")
+        try:
+            check_key(p256dh)
+            from_base64url(auth, AUTH_BYTES)
+        except ValueError as error:
+            raise InvalidRequestError("keys: must be a point of P-256 and 16 bytes, as base64url.") from error
 
     async def start(self, resolver: ThreadPoolExecutor) -> Mapping[str, Sender]:
         """Make the key pair if no server of the store has; return the senders by their queues, which are to run."""

@@ -91,13 +91,13 @@ class PushKey:
         key = ec.generate_private_key(ec.SECP256R1())
         return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
-    def digest(self, *texts: str) -> bytes:
-        """Return 32 bytes that stand for texts, which no one without the key can work out."""
-        return hmac.digest(self._secret, json.dumps(texts).encode(), "sha256")
+    def id_of(self, *texts: str) -> str:
+        """Return 32 characters that stand for texts, and reveal none of them."""
+        return base64url(hmac.digest(self._secret, json.dumps(texts).encode(), "sha256")[:24])
 
     def topic(self, session_id: str) -> str:
         """Return what the messages of a session have in common for the vendor: the newest one takes their place."""
-        return base64url(self.digest("topic", session_id)[:24])
+        return self.id_of("topic", session_id)
 
     def authorization(self, origin: str, contact: str) -> str:
         """Return the header that names this server to a vendor; a token is used for half of its lifetime."""

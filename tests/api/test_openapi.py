@@ -64,7 +64,7 @@ def test_the_paths_are_the_routes() -> None:
 async def test_each_path_takes_exactly_its_described_methods(client: httpx.AsyncClient) -> None:
     """`Allow` names exactly those, and HEAD beside GET."""
     for path, item in (await described(client))["paths"].items():
-        address = path.format(session_id="s", file="tracker.js", profile="p", hook="h")
+        address = path.format(session_id="s", file="tracker.js", profile="p", hook="h", subscription_id="x")
         for method in METHODS - set(item):
             response = await client.request(method, address)
             assert response.status_code == 405, (method, path)

@@ -74,7 +74,7 @@ def test_what_stands_for_a_session() -> None:
     key, other = PushKey(PushKey.generate()), PushKey(PushKey.generate())
     assert len(key.topic("a")) == 32
     assert len({key.topic("a"), key.topic("b"), other.topic("a")}) == 3
-    assert key.digest("a", "b") != key.digest("ab")
+    assert len({key.id_of("a", "b"), key.id_of("ab"), key.id_of("b", "a")}) == 3
 
 
 def test_other_keys_are_refused() -> None:

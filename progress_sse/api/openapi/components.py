@@ -67,6 +67,9 @@ def make_parameters(max_sessions_per_stream: int) -> Json:
         "Hook": _in_path(
             "hook", "The name of a hook in the file of hooks.", "oncall", _TEXT | {"pattern": "^[a-z0-9_-]{1,32}$"}
         ),
+        "SubscriptionId": _in_path(
+            "subscription_id", "What a subscription to push is found by.", "x" * 32, _TEXT | {"pattern": "^[^/]+$"}
+        ),
         "File": _in_path("file", "Its name.", "tracker.js"),
         "SessionIds": session_ids | {"required": True},
         "SessionIdsUnlessList": session_ids

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from progress_sse.api.openapi import response_models as models
 from progress_sse.api.openapi.stream_models import StreamEvent
-from progress_sse.api.session_models import CreateBody, HookTestBody, RequestBody, RetryBody
+from progress_sse.api.session_models import CreateBody, HookTestBody, PushBody, RequestBody, RetryBody
 from progress_sse.api.update_models import BatchBody, UpdateBody
 from progress_sse.auth.grants import Action
 from progress_sse.core import errors
@@ -345,6 +345,46 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
             200: ResponseSpec("The process works.", models.Health),
             503: ResponseSpec("The process must be replaced.", models.Health),
         },
+    ),
+    "getPush": Operation(
+        "Return the key that browsers subscribe to",
+        "push",
+        {200: ResponseSpec("The key; 404 where push is off.", models.PushOffer)},
+        (errors.PathNotFoundError,),
+    ),
+    "subscribe": Operation(
+        "Notify a browser of the end of a session",
+        "push",
+        {200: ResponseSpec("The subscription.", models.PushSubscribed)},
+        (
+            errors.PathNotFoundError,
+            errors.SessionNotFoundError,
+            errors.RequestOutOfTimeError,
+            errors.TooManySubscriptionsError,
+            *WRITING,
+        ),
+        action="read",
+        credentials=TOKEN_OR_LINK,
+        parameters=("Link",),
+        body=PushBody,
+    ),
+    "findSubscription": Operation(
+        "Return whether a browser is notified",
+        "push",
+        {204: ResponseSpec("It is.", None)},
+        (errors.PathNotFoundError, errors.SessionNotFoundError),
+        action="read",
+        credentials=TOKEN_OR_LINK,
+        parameters=("Link",),
+    ),
+    "endSubscription": Operation(
+        "Notify a browser no more",
+        "push",
+        {204: ResponseSpec("It is notified no more.", None)},
+        (errors.PathNotFoundError, errors.SessionNotFoundError, *WRITING),
+        action="read",
+        credentials=TOKEN_OR_LINK,
+        parameters=("Link",),
     ),
     "listHooks": Operation(
         "List the hooks, and the newest tries of this server to notify them",

@@ -493,6 +493,20 @@ class About(ResponseModel):
     """The address of the API's description, relative to that of this answer."""
 
 
+class PushOffer(ResponseModel):
+    """What a browser subscribes to."""
+
+    key: str
+    """The server's public key, as base64url: the `applicationServerKey`."""
+
+
+class PushSubscribed(ResponseModel):
+    """A browser that is notified."""
+
+    id: str
+    """What the subscription is found and ended by."""
+
+
 class HookAnswer(ResponseModel):
     """What a request to a hook came to: either `status` or `error`."""
 

@@ -1,0 +1,129 @@
+"""The endpoints of push: who may subscribe, to what, and what is refused."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from progress_sse import ProgressService, create_app
+from progress_sse.notices.web_push import PushKey, base64url
+from progress_sse.settings import load_settings
+from tests.api.conftest import PUBLISH_TOKEN, client_of, issue_ticket
+from tests.api.problems import assert_problem
+from tests.harness.described import check_answer
+from tests.harness.tokens import CLOSED, bearer, make_token
+from tests.notices.test_push import ENDPOINT
+from tests.notices.test_web_push import Browser
+
+BROWSER = Browser.new()
+BODY: dict[str, Any] = {
+    "endpoint": ENDPOINT,
+    "keys": {"p256dh": BROWSER.p256dh, "auth": base64url(BROWSER.auth)},
+    "language": "ja",
+}
+PATH = "/api/progress/s/push"
+
+
+async def connect(folder: Path, **given: Any) -> AsyncIterator[tuple[httpx.AsyncClient, ProgressService]]:
+    (folder / "key.pem").write_bytes(PushKey.generate())
+    own = {"push": True, "push_contact": "mailto:ops@example.org", "push_key_file": folder / "key.pem"}
+    settings = load_settings(store="memory://", **{**own, **given})
+    service = ProgressService(settings)
+    app = create_app(settings, service=service)
+    async with app.router.lifespan_context(app), client_of(app) as client:
+        client.event_hooks = {"response": [_check]}
+        yield client, service
+
+
+async def _check(response: httpx.Response) -> None:
+    await response.aread()
+    check_answer(response.request.method, response.request.url.path, response)
+    assert "secret" not in response.text
+
+
+@pytest.fixture
+async def serving(tmp_path: Path) -> AsyncIterator[tuple[httpx.AsyncClient, ProgressService]]:
+    """A server that is open, and its session of one step."""
+    async for client, service in connect(tmp_path):
+        await service.store.create_session("s", total_steps=1)
+        yield client, service
+
+
+@pytest.fixture
+def client(serving: tuple[httpx.AsyncClient, ProgressService]) -> httpx.AsyncClient:
+    return serving[0]
+
+
+async def test_a_browser_subscribes_and_ends_that(serving: tuple[httpx.AsyncClient, ProgressService]) -> None:
+    """The same again has the same id; no other answer shows it."""
+    client, service = serving
+    await service.store.start_step("s", 1)
+    assert len((await client.get("/api/push")).json()["key"]) == 87
+    first = await client.put(PATH, json=BODY)
+    again = await client.put(PATH, json=BODY)
+    assert (first.status_code, first.json()) == (200, again.json())
+    found = f"{PATH}/{first.json()['id']}"
+    assert (await client.get(found)).status_code == 204
+    for path in ("/api/progress/s", "/api/progress", "/api/progress/s/requests"):
+        assert "push" not in (await client.get(path)).text
+    assert (await client.delete(found)).status_code == 204
+    assert (await client.delete(found)).status_code == 204
+    assert_problem(await client.get(found), 404, "session-not-found")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"endpoint": "https://example.org/"},
+        {"endpoint": "http://fcm.googleapis.com/"},
+        {"endpoint": ENDPOINT + "x" * 2048},
+        {"endpoint": None},
+        {"keys": {}},
+        {"keys": BODY["keys"] | {"p256dh": "AAAA"}},
+        {"keys": BODY["keys"] | {"p256dh": base64url(b"\4" + b"\1" * 64)}},
+        {"keys": BODY["keys"] | {"auth": base64url(b"x" * 15)}},
+        {"language": "x" * 36},
+        {"language": "ja\0"},
+    ],
+)
+async def test_what_is_no_subscription(client: httpx.AsyncClient, change: dict[str, Any]) -> None:
+    assert_problem(await client.put(PATH, json=BODY | change), 422, "invalid-request")
+
+
+async def test_what_is_refused(serving: tuple[httpx.AsyncClient, ProgressService]) -> None:
+    """A session that is missing or over, and the sixth browser of one reader."""
+    client, service = serving
+    assert_problem(await client.put("/api/progress/missing/push", json=BODY), 404, "session-not-found")
+    for number in range(5):
+        assert (await client.put(PATH, json=BODY | {"endpoint": f"{ENDPOINT}{number}"})).status_code == 200
+    assert_problem(await client.put(PATH, json=BODY), 409, "too-many-subscriptions")
+    await service.store.finish_session("s")
+    assert_problem(await client.put(PATH, json=BODY), 409, "request-out-of-time")
+
+
+async def test_where_push_is_off(tmp_path: Path) -> None:
+    async for client, _ in connect(tmp_path, push=False):
+        for method, path in (("GET", "/api/push"), ("PUT", PATH), ("GET", f"{PATH}/x"), ("DELETE", f"{PATH}/x")):
+            assert_problem(await client.request(method, path, json=BODY), 404, "not-found")
+
+
+async def test_who_may_subscribe(tmp_path: Path) -> None:
+    """Who may read, for as long; by a token or a cookie, and not by a ticket."""
+    reader = make_token(sessions=["s"], actions=["read"])
+    async for client, service in connect(tmp_path, **CLOSED):
+        await service.store.create_session("s", total_steps=1)
+        assert_problem(await client.put(PATH, json=BODY), 401, "unauthorized")
+        assert_problem(await client.put(PATH, json=BODY, headers=bearer(make_token(sessions=["t"]))), 403, "forbidden")
+        ticket = await issue_ticket(client, PUBLISH_TOKEN)
+        assert_problem(await client.put(PATH, json=BODY, params={"ticket": ticket}), 401, "unauthorized")
+        assert (await client.put(PATH, json=BODY, headers=bearer(reader))).status_code == 200
+        link = {"Cookie": f"progress_sse_link={reader}", "Sec-Fetch-Site": "same-origin"}
+        other = BODY | {"endpoint": f"{ENDPOINT}2"}
+        assert (await client.put(PATH, json=other, params={"link": "1"}, headers=link)).status_code == 200
+        record = await service.store.load("s")
+        assert record is not None
+        subscriptions = record.session.details.subscriptions
+        assert [each.by_link for each in subscriptions] == [False, True]
+        assert all(each.expires_at for each in subscriptions)
