@@ -15,7 +15,6 @@ from progress_sse.auth.tickets import MemoryOneTimeStore, OneTimeStore, Tickets
 from progress_sse.auth.token_authorizer import TokenAuthorizer
 from progress_sse.core.errors import ConfigurationError, ProblemError, StoreRefusedError, StoreUnavailableError
 from progress_sse.core.model import Event, Position
-from progress_sse.notices.notifier import Notifier
 from progress_sse.settings import BodyLimits, Settings
 from progress_sse.store.backend import FullBackend
 from progress_sse.store.backend_monitor import SessionCounts
@@ -27,7 +26,7 @@ from progress_sse.streaming.hub import Hub
 from progress_sse.streaming.registry import Streams
 from progress_sse.streaming.timers import Expiry, Heartbeat
 from progress_sse.wire import session_json
-from progress_sse.wiring import make_backend, make_hooks, make_push, make_rate_limiter, make_workflows
+from progress_sse.wiring import make_backend, make_notifier, make_rate_limiter, make_workflows
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +48,7 @@ class ProgressService:
         polls: The number of polls, by their result.
         refusals: The number of refused requests, by the last segment of the problem's type.
         verdicts: The number of workers that this server reported as stalled or lost.
-        notifier: Sends notices to hooks.
+        notifier: Sends notices to hooks and browsers; `None` where it has none to send to.
         clock: The time that all its parts use.
         is_running: Whether it was started, and not closed since.
     """
@@ -89,18 +88,13 @@ class ProgressService:
             else TokenAuthorizer(settings, self.tickets, clock, self._rate_limiter)
         )
         self._on_transition = _transition_notifier(on_transition) if on_transition else None
-        self._hooks = make_hooks(settings, hooks_text)
-        has_notices = settings.hooks is not None or settings.push
-        on_commit = self._on_commit if has_notices else self._on_transition
         workflows = make_workflows(settings)
-        self.store = ProgressStore(backend, workflows=workflows, clock=clock, on_commit=on_commit, learn=settings.learn)
-        self.notifier = Notifier(
-            self.store,
-            clock,
-            public_url=settings.public_url,
-            graceful_timeout_s=settings.graceful_timeout_s,
-            push=make_push(settings, self.store, clock),
+        self.store = ProgressStore(
+            backend, workflows=workflows, clock=clock, on_commit=self._on_transition, learn=settings.learn
         )
+        self.notifier = make_notifier(settings, self.store, clock, hooks_text)
+        if self.notifier is not None:
+            self.store.committer.on_commit = self._on_commit
         self.session_counts = SessionCounts(backend, clock)
         self.polls: Counter[PollResult] = Counter()
         self.refusals: Counter[str] = Counter()
@@ -135,20 +129,20 @@ class ProgressService:
         if not (self.authorizer.is_open_to("read") and self.authorizer.is_open_to("list")):
             runs["expiry"] = self._expiry.run()
         self._tasks = [loop.create_task(run, name=name) for name, run in runs.items()]
-        if self.settings.hooks is not None or self.settings.push:
-            await self.notifier.load(self._hooks)
+        if self.notifier is not None:
+            await self.notifier.start()
         self.is_running = True
 
     def _on_commit(self, change: Change) -> None:
-        self.notifier.on_commit(change)
+        if self.notifier is not None:
+            self.notifier.on_commit(change)
         if self._on_transition is not None:
             self._on_transition(change)
 
     async def reload_hooks(self) -> None:
         """Read the file of hooks again; a `ConfigurationError` leaves those in force that were before."""
-        self._hooks = await asyncio.to_thread(make_hooks, self.settings)
-        if self.is_running:
-            await self.notifier.load(self._hooks)
+        if self.notifier is not None and self.is_running:
+            await self.notifier.reload()
 
     def reload_hooks_soon(self) -> None:
         """Read the file of hooks again; a mistake is logged."""
@@ -187,10 +181,13 @@ class ProgressService:
     @property
     def fault(self) -> str | None:
         """The part that no longer works, so that only another process helps; `None` if all parts work."""
-        stopped = [task.get_name() for task in (*self._tasks, *self.notifier.tasks) if self.is_running and task.done()]
+        stopped = [task.get_name() for task in self._all_tasks() if self.is_running and task.done()]
         if stopped:
             return f"{stopped[0]} stopped"
         return "store stuck" if self.store.monitor.longest_wait_s > STUCK_S else None
+
+    def _all_tasks(self) -> list[asyncio.Task[None]]:
+        return [*self._tasks, *(() if self.notifier is None else self.notifier.tasks)]
 
     async def aclose(self) -> None:
         """End all streams, stop the tasks, finish accepted commands, close the store."""
@@ -205,7 +202,8 @@ class ProgressService:
             task.cancel()
         try:
             await asyncio.gather(*self._tasks, return_exceptions=True)
-            await self.notifier.aclose()
+            if self.notifier is not None:
+                await self.notifier.aclose()
         finally:  # Otherwise the store would stay in use if this is cancelled.
             await self.store.aclose(timeout_s=self.settings.graceful_timeout_s)
             if self._rate_limiter is not None:

@@ -12,7 +12,6 @@ from progress_sse._internal.files import read_file
 from progress_sse._internal.optional_imports import from_extra
 from progress_sse.core.errors import ConfigurationError, InvalidRequestError
 from progress_sse.core.workflows import Workflows
-from progress_sse.notices.hooks_file import Hook, parse_hooks_file, read_hooks_file
 from progress_sse.settings import Settings
 from progress_sse.store.backend import FullBackend
 from progress_sse.store.memory import MemoryBackend
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from limits.aio.storage import Storage
 
     from progress_sse.auth.rate_limits import RateLimiter
-    from progress_sse.notices.push import Push
+    from progress_sse.notices.notifier import Notifier
 
 
 MEMORY_URL: Final = "memory://"
@@ -113,25 +112,25 @@ def read_hooks_text(settings: Settings) -> str:
     """Return the text of the file that the setting `hooks` names, if it has no mistake; empty without the setting."""
     if settings.hooks is None:
         return ""
+    from progress_sse.notices.hooks_file import load_hooks, read_hooks_file
+
     text = read_hooks_file(settings.hooks)
-    make_hooks(settings, text)
+    load_hooks(settings.hooks, text)
     return text
 
 
-def make_hooks(settings: Settings, text: str | None = None) -> tuple[Hook, ...]:
-    """Return the hooks of the setting `hooks`, by a `text` of its file that was read before."""
-    if settings.hooks is None:
-        return ()
-    return parse_hooks_file(settings.hooks, read_hooks_file(settings.hooks) if text is None else text)
-
-
-def make_push(settings: Settings, store: ProgressStore, clock: Clock) -> "Push | None":
-    """Return what sends to browsers, if the settings want that."""
-    if not settings.push:
+def make_notifier(settings: Settings, store: ProgressStore, clock: Clock, hooks_text: str | None) -> "Notifier | None":
+    """Return what sends notices, if the settings want any; `hooks_text` is what the file of hooks had."""
+    if settings.hooks is None and not settings.push:
         return None
-    with from_extra("push", "cryptography", "jwt", need="Push needs"):
-        from progress_sse.notices.push import Push
-    return Push(store, clock, settings)
+    from progress_sse.notices.notifier import Notifier  # Loads an HTTP client, which other servers do without.
+
+    push = None
+    if settings.push:
+        with from_extra("push", "cryptography", "jwt", need="Push needs"):
+            from progress_sse.notices.push import Push
+        push = Push(store, clock, settings)
+    return Notifier(store, clock, settings, push, hooks_text)
 
 
 def make_workflows(settings: Settings) -> Workflows:

@@ -81,8 +81,12 @@ def read_hooks_file(path: Path) -> str:
         raise ConfigurationError(f"The hooks file {path} cannot be used: {error}") from None
 
 
-def parse_hooks_file(path: Path, text: str) -> tuple[Hook, ...]:
-    """Return the hooks in the text of a file; a `ConfigurationError` names hook and key of a mistake, and no value."""
+def load_hooks(path: Path, text: str | None = None) -> tuple[Hook, ...]:
+    """Return the hooks in a file, whose text may have been read before.
+
+    A `ConfigurationError` names hook and key of a mistake, and shows no value.
+    """
+    text = read_hooks_file(path) if text is None else text
     try:
         return parse_hooks(text, path.parent, os.environ)
     except ValueError as error:

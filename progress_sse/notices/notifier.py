@@ -4,7 +4,7 @@ import asyncio
 import logging
 import math
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
@@ -13,9 +13,10 @@ from progress_sse._internal.clock import Clock
 from progress_sse._internal.tasks import cancel
 from progress_sse.core.errors import HookNotFoundError, ProblemError, RateExceededError
 from progress_sse.notices.delivery import RESOLVER_THREADS
-from progress_sse.notices.hooks_file import Hook
+from progress_sse.notices.hooks_file import Hook, load_hooks
 from progress_sse.notices.maker import NoticeMaker, PushNoticeMaker
 from progress_sse.notices.sender import HookSender, Sender
+from progress_sse.settings import Settings
 from progress_sse.store.backend_monitor import COUNT_TIMEOUT_S
 from progress_sse.store.change_builder import MakeNotices
 from progress_sse.store.progress_store import ProgressStore
@@ -43,28 +44,36 @@ class Notifier:
         self,
         store: ProgressStore,
         clock: Clock,
-        *,
-        public_url: str | None,
-        graceful_timeout_s: float,
+        settings: Settings,
         push: "Push | None" = None,
+        hooks_text: str | None = None,
     ) -> None:
-        """Send from `store`; with `push`, to browsers too."""
+        """Send from `store`, to hooks and by `push`; `hooks_text` is what the file of hooks had when it was read."""
         self.push = push
         self.senders: Mapping[str, HookSender] = {}
+        self.tasks: list[asyncio.Task[None]] = []
         self._store = store
         self._clock = clock
-        self._public_url = public_url
-        self._graceful_timeout_s = graceful_timeout_s
+        self._settings = settings
         self._push_senders: Mapping[str, Sender] = {}
-        self._hooks: Sequence[Hook] = ()
+        self._hooks = () if settings.hooks is None else load_hooks(settings.hooks, hooks_text)
         self._resolver: ThreadPoolExecutor | None = None
-        self.tasks: list[asyncio.Task[None]] = []
         self._commands: deque[float] = deque(maxlen=COMMANDS_PER_MINUTE)
 
-    async def load(self, hooks: Sequence[Hook]) -> None:
+    async def start(self) -> None:
+        """Begin to make notices and to send them; the store is open."""
+        await self.load(self._hooks)
+
+    async def reload(self) -> None:
+        """Read the file of hooks again; a `ConfigurationError` leaves those in force that were before."""
+        if self._settings.hooks is not None:
+            hooks = await asyncio.to_thread(load_hooks, self._settings.hooks)
+            await self.load(hooks)
+
+    async def load(self, hooks: tuple[Hook, ...]) -> None:
         """Send to these hooks from now on, in place of those before; each is turned on.
 
-        The store is open. What waits for a hook that is not among them stays, unsent.
+        What waits for a hook that is not among them stays, unsent.
         """
         former = self.senders
         await self._stop()
@@ -88,7 +97,7 @@ class Notifier:
 
     def _make_notices(self) -> None:
         wanting = [hook for hook in self._hooks if not self.senders[hook.name].is_off]
-        makers: list[MakeNotices] = [NoticeMaker(wanting, self._public_url)] if wanting else []
+        makers: list[MakeNotices] = [NoticeMaker(wanting, self._settings.public_url)] if wanting else []
         if self.push is not None:
             makers.append(PushNoticeMaker(self.push.vendors.queue_of))
         self._store.committer.notice_makers = makers
@@ -143,7 +152,7 @@ class Notifier:
         self.tasks = []
         senders = [*self.senders.values(), *self._push_senders.values()]
         self.senders, self._push_senders = {}, {}
-        await asyncio.gather(*(each.aclose(self._graceful_timeout_s) for each in senders))
+        await asyncio.gather(*(each.aclose(self._settings.graceful_timeout_s) for each in senders))
 
     async def aclose(self) -> None:
         """Make no more notices, and let tries under way end within the time for a shutdown."""

@@ -3,7 +3,7 @@
 import random
 from collections import deque
 from http import HTTPStatus
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
 from progress_sse.store.outbox import Ending, Later, Taken
 
@@ -14,6 +14,11 @@ JITTER: Final = 0.1
 FAILURES_OF_DOWN: Final = 8
 PROBE_PAUSES_MS: Final = (30_000, 60_000, 120_000, 240_000, 300_000)
 MAX_RETRY_AFTER_MS: Final = 3_600_000
+
+
+SendResult: TypeAlias = Literal["delivered", "failed", "dead"]
+
+RESULTS: Final[tuple[SendResult, ...]] = get_args(SendResult)
 
 
 class Try(NamedTuple):

@@ -6,7 +6,7 @@ import secrets
 from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Final, Literal, NamedTuple, Protocol, get_args
+from typing import Final, Literal, NamedTuple, Protocol
 
 from progress_sse._internal.clock import Clock
 from progress_sse._internal.tasks import cancel
@@ -14,7 +14,7 @@ from progress_sse.core.errors import ProblemError
 from progress_sse.core.step_rules import timestamp
 from progress_sse.notices.delivery import Deliverer
 from progress_sse.notices.hooks_file import Hook
-from progress_sse.notices.schedule import Receiver, Try
+from progress_sse.notices.schedule import Receiver, SendResult, Try
 from progress_sse.store.outbox import Ending, Later, Outbox, Taken
 from progress_sse.wire.json_text import encode_json
 
@@ -30,9 +30,6 @@ LOOK_S: Final = 1.0
 KEPT_TRIES: Final = 50
 
 ReceiverState = Literal["up", "down", "off"]
-SendResult = Literal["delivered", "failed", "dead"]
-
-RESULTS: Final[tuple[SendResult, ...]] = get_args(SendResult)
 
 
 class PastTry(NamedTuple):

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
 from itertools import product
 from math import isinf
-from typing import Any, Final, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from prometheus_client import ProcessCollector
 from prometheus_client.exposition import choose_encoder
@@ -21,7 +21,7 @@ from progress_sse._internal.histogram import Histogram
 from progress_sse.core.asks import AskKind, AskState
 from progress_sse.core.commands import ACTIONS
 from progress_sse.core.model import SessionStatus
-from progress_sse.notices.sender import RESULTS
+from progress_sse.notices.schedule import RESULTS
 from progress_sse.service import PollResult, ProgressService
 from progress_sse.store.command_queue import CommandOutcome
 from progress_sse.store.lease_watcher import Verdict
@@ -29,6 +29,9 @@ from progress_sse.streaming.delivery_counts import ResyncReason
 from progress_sse.streaming.event_stream import EndReason
 from progress_sse.streaming.registry import RefusalReason
 from progress_sse.streaming.waits import WaitOutcome
+
+if TYPE_CHECKING:
+    from progress_sse.notices.sender import HookSender
 
 PREFIX: Final = "progress_sse_"
 
@@ -106,8 +109,8 @@ class _Metrics(Collector):
     def _families(self) -> Iterator[Metric]:
         yield from self._stream_metrics()
         yield from self._store_metrics()
-        if self._service.notifier.senders:
-            yield from self._hook_metrics()
+        if self._service.notifier is not None:
+            yield from self._hook_metrics(self._service.notifier.senders)
         refusals: dict[Any, int] = {**self._service.refusals, **self._service.streams.refusals}
         yield _counters("refusals", ["reason"], refusals, get_args(RefusalReason))
         yield _gauge("tasks", len(asyncio.all_tasks()))
@@ -150,8 +153,7 @@ class _Metrics(Collector):
         yield _counters("runs_learned", [], {(): store.committer.runs_learned})
         yield _counters("damaged", [], {(): store.backend.damage_count})
 
-    def _hook_metrics(self) -> Iterator[Metric]:
-        senders = self._service.notifier.senders
+    def _hook_metrics(self, senders: "Mapping[str, HookSender]") -> Iterator[Metric]:
         counts = {(name, result): each.results[result] for name, each in senders.items() for result in RESULTS}
         lost = {(name, "lost"): each.lost for name, each in senders.items()}
         yield _counters("hook_notices", ["hook", "result"], {**counts, **lost})

@@ -51,7 +51,7 @@ Answers: TypeAlias = Sequence[Applied | Exception]
 class BatchCommitter:
     """Applies batches of commands and commits the changes; counts runs that taught, and lines that were appended.
 
-    Changes bring the notices that the `notice_makers` make.
+    Changes bring the notices that the `notice_makers` make; `on_commit` is called with each.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class BatchCommitter:
         self._backend = backend
         self._monitor = monitor
         self._clock = clock
-        self._on_commit = on_commit
+        self.on_commit = on_commit
         self._learned = learned
         self._nothing_learned = None if learned is None else NOTHING_LEARNED
 
@@ -164,8 +164,8 @@ class BatchCommitter:
             self.runs_learned += 1
         if change.lines:
             self.line_count += len(change.lines)
-        if self._on_commit is not None:
-            self._on_commit(change)
+        if self.on_commit is not None:
+            self.on_commit(change)
 
     async def _renew(self, builder: ChangeBuilder, answers: Sequence[Applied | Exception], *, is_current: bool) -> bool:
         """Note the signs of commands that changed nothing; return whether the session is as they were applied to it."""

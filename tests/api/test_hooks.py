@@ -3,7 +3,7 @@
 import asyncio
 import json
 from base64 import b64encode
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ import pytest
 
 from progress_sse import ProgressService, create_app
 from progress_sse.notices.notifier import COMMANDS_PER_MINUTE
+from progress_sse.notices.sender import HookSender
 from progress_sse.settings import load_settings
 from progress_sse.store.outbox import Notice
 from tests.api.conftest import PUBLISH_TOKEN, Connect, client_of, issue_ticket
@@ -52,6 +53,11 @@ async def serving_hooks(
     async with app.router.lifespan_context(app), client_of(app, raise_app_exceptions=False) as client:
         client.event_hooks = {"response": [_check]}
         yield client, service
+
+
+def senders_of(service: ProgressService) -> Mapping[str, HookSender]:
+    assert service.notifier is not None
+    return service.notifier.senders
 
 
 async def _check(response: httpx.Response) -> None:
@@ -111,7 +117,7 @@ async def test_a_hook_is_listed_with_its_tries(serving: Serving) -> None:
             "last_success": None,
             "tries": [],
         }
-        sender = service.notifier.senders["oncall"]
+        sender = senders_of(service)["oncall"]
         await client.put(SESSION, json={"total_steps": 1})
         await client.post(f"{SESSION}/update", json={"action": "start", "step": 1})
         await wait_until(lambda: sender.results["failed"] == 1)
@@ -137,7 +143,7 @@ async def test_a_reload_keeps_what_was_counted(serving: Serving) -> None:
     async with receiving(answer_of(204)) as stub, serving(stub.port) as (client, service):
         await client.put(SESSION, json={"total_steps": 1})
         await client.post(f"{SESSION}/update", json={"action": "start", "step": 1})
-        await wait_until(lambda: service.notifier.senders["oncall"].results["delivered"] == 1)
+        await wait_until(lambda: senders_of(service)["oncall"].results["delivered"] == 1)
         before = await hook_of(client)
         await service.reload_hooks()
         assert await hook_of(client) == before
@@ -177,7 +183,7 @@ async def test_dead_notices_are_retried(serving: Serving, body: dict[str, Any], 
         assert (await hook_of(client))["dead"] == 3
         response = await client.post("/api/hooks/oncall/retry", json=body)
         assert (response.status_code, response.json()) == (200, {"retried": retried})
-        await wait_until(lambda: service.notifier.senders["oncall"].results["delivered"] == retried)
+        await wait_until(lambda: senders_of(service)["oncall"].results["delivered"] == retried)
         after = await hook_of(client)
         assert (after["waiting"], after["dead"]) == (0, 3 - retried)
 
@@ -185,7 +191,7 @@ async def test_dead_notices_are_retried(serving: Serving, body: dict[str, Any], 
 async def bury(service: ProgressService, count: int) -> None:
     """Let the hook have so many dead notices, `msg_0` and on."""
     outbox: Any = service.store.backend.outbox
-    now_ms = service.notifier.senders["oncall"].now_ms
+    now_ms = senders_of(service)["oncall"].now_ms
     outbox.on_commit(Notice(f"msg_{number}", "oncall", f"{number}", now_ms, b"{}") for number in range(count))
     for taken in await outbox.take("oncall", now_ms, count):
         await outbox.settle(taken, "dead", now_ms)
@@ -275,7 +281,7 @@ async def test_a_page_of_another_origin_sends_no_test(serving: Serving) -> None:
 async def test_the_metrics_of_a_hook(serving: Serving) -> None:
     """Each result from 0 on, what waits, and whether it is up."""
     async with receiving(answer_of(500)) as stub, serving(stub.port) as (client, service):
-        sender = service.notifier.senders["oncall"]
+        sender = senders_of(service)["oncall"]
         names = [
             f'hook_notices_total{{hook="oncall",result="{each}"}}' for each in ("delivered", "failed", "dead", "lost")
         ]

@@ -7,7 +7,7 @@ import pytest
 
 from progress_sse.core.errors import ConfigurationError
 from progress_sse.core.session_filter import SessionFilter
-from progress_sse.notices.hooks_file import DEFAULT_EVENTS, Hook, parse_hooks_file, read_hooks_file
+from progress_sse.notices.hooks_file import DEFAULT_EVENTS, Hook, load_hooks
 
 KEY = b"k" * 24
 SECRET = f"whsec_{base64.b64encode(KEY).decode()}"
@@ -18,7 +18,7 @@ SIGNED = f'secret = "{SECRET}"\n'
 def read(folder: Path, text: str) -> tuple[Hook, ...]:
     path = folder / "hooks.toml"
     path.write_text(text, "utf-8")
-    return parse_hooks_file(path, read_hooks_file(path))
+    return load_hooks(path)
 
 
 def test_all_that_a_hook_may_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,8 +175,8 @@ def test_secrets_that_are_mistakes(tmp_path: Path, secret: str) -> None:
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"cannot be used: .*No such file"):
-        read_hooks_file(tmp_path / "missing.toml")
+        load_hooks(tmp_path / "missing.toml")
     (tmp_path / "hooks.toml").write_bytes(b"\xff")
     with pytest.raises(ConfigurationError) as caught:
-        read_hooks_file(tmp_path / "hooks.toml")
+        load_hooks(tmp_path / "hooks.toml")
     assert "utf-8" in str(caught.value)

@@ -12,6 +12,7 @@ from progress_sse.notices import sender
 from progress_sse.notices.hooks_file import Hook
 from progress_sse.notices.notifier import Notifier
 from progress_sse.notices.schedule import Try
+from progress_sse.settings import load_settings
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import StorageLimits
@@ -82,7 +83,7 @@ async def store(clock: ManualClock) -> AsyncIterator[ProgressStore]:
     store = ProgressStore(
         MemoryBackend(StorageLimits()), clock=clock, on_commit=lambda change: notifiers[0].on_commit(change)
     )
-    notifiers.append(Notifier(store, clock, public_url=None, graceful_timeout_s=0.05))
+    notifiers.append(Notifier(store, clock, load_settings(graceful_timeout_s=0.05)))
     await store.open()
     store.notifier = notifiers[0]  # type: ignore[attr-defined]
     yield store
@@ -95,7 +96,7 @@ async def notifier(store: ProgressStore, receiver: Receiver) -> Notifier:
     """Sends all events to the hook `all`."""
     assert receiver.sent == []
     notifier: Notifier = store.notifier  # type: ignore[attr-defined]
-    await notifier.load([ALL])
+    await notifier.load((ALL,))
     return notifier
 
 
@@ -111,7 +112,7 @@ async def test_a_notice_is_sent_at_once(store: ProgressStore, notifier: Notifier
 
 
 async def test_each_hook_gets_its_own(store: ProgressStore, notifier: Notifier, receiver: Receiver) -> None:
-    await notifier.load([hook("a", "started"), hook("b", "started", "completed")])
+    await notifier.load((hook("a", "started"), hook("b", "started", "completed")))
     await run_job(store)
     await settle()
     assert sorted(receiver.events) == ["completed", "started", "started"]
@@ -203,7 +204,7 @@ async def test_a_hook_that_is_gone_is_off(
     await pass_time(clock, 600, step_s=10)
     assert (len(receiver.sent), await store.backend.outbox.counts("all")) == (1, (1, 0))
     receiver.answer = Try(204)
-    await notifier.load([ALL])
+    await notifier.load((ALL,))
     await pass_time(clock, 10)
     assert receiver.events == ["started", "started"]
 
@@ -225,7 +226,7 @@ async def test_what_waits_for_another_hook_stays(
     receiver.answer = Try(500)
     await run_job(store)
     await settle()
-    await notifier.load([hook("other", "completed")])
+    await notifier.load((hook("other", "completed"),))
     await pass_time(clock, 60)
     assert await store.backend.outbox.counts("all") == (2, 0)
     assert receiver.events == ["started"]

@@ -1,14 +1,19 @@
 """The endpoints by which an operator sees, tests and retries hooks. They show no path, query, header or secret."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
 
 from starlette.requests import Request
 
 from progress_sse.api.replies import Reply, json_reply
 from progress_sse.api.request_body import read_body
 from progress_sse.api.session_models import HookTestBody, RetryBody
+from progress_sse.core.errors import HookNotFoundError
 from progress_sse.notices.schedule import Try
 from progress_sse.service import ProgressService
+
+if TYPE_CHECKING:
+    from progress_sse.notices.sender import HookSender
 
 MAX_BODY_CHARS: Final = 1024
 """Characters of a receiver's answer that a test shows."""
@@ -18,7 +23,7 @@ async def list_hooks(service: ProgressService, request: Request) -> Reply:
     """`GET /api/hooks`: each hook, what waits for it in the store, and the newest tries of this server."""
     await service.authorizer.check(request, "admin", None)
     hooks = []
-    for name, sender in service.notifier.senders.items():
+    for name, sender in _senders(service).items():
         waiting, dead = await sender.counts()
         tries = [{"at": past.at, "id": past.notice_id, **_shown(past.tried)} for past in reversed(sender.tries)]
         hooks.append(
@@ -41,7 +46,7 @@ async def test(service: ProgressService, request: Request) -> Reply:
     """`POST /api/hooks/{hook}/test`: send one request, and show the answer."""
     await service.authorizer.check(request, "admin", None)
     await read_body(request, HookTestBody, service.body_limits)
-    tried = await service.notifier.commanded(request.path_params["hook"]).test()
+    tried = await _commanded(service, request).test()
     return json_reply({**_shown(tried), "body": tried.body.decode(errors="replace")[:MAX_BODY_CHARS]})
 
 
@@ -49,7 +54,17 @@ async def retry(service: ProgressService, request: Request) -> Reply:
     """`POST /api/hooks/{hook}/retry`: let dead notices wait again, all or one."""
     await service.authorizer.check(request, "admin", None)
     body = await read_body(request, RetryBody, service.body_limits)
-    return json_reply({"retried": await service.notifier.commanded(request.path_params["hook"]).retry(body.id)})
+    return json_reply({"retried": await _commanded(service, request).retry(body.id)})
+
+
+def _senders(service: ProgressService) -> "Mapping[str, HookSender]":
+    return {} if service.notifier is None else service.notifier.senders
+
+
+def _commanded(service: ProgressService, request: Request) -> "HookSender":
+    if service.notifier is None:
+        raise HookNotFoundError
+    return service.notifier.commanded(request.path_params["hook"])
 
 
 def _shown(tried: Try) -> dict[str, object]:

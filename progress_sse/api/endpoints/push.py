@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def _push_of(service: ProgressService) -> "Push":
-    if service.notifier.push is None:
+    if service.notifier is None or service.notifier.push is None:
         raise PathNotFoundError("This server offers no push.")
     return service.notifier.push
 

@@ -51,7 +51,8 @@ async def metrics(service: ProgressService, request: Request) -> Reply:
             from progress_sse.observability.metrics import exposition
     except ConfigurationError as error:
         raise PathNotFoundError(str(error)) from error
-    await service.notifier.count_waiting()
+    if service.notifier is not None:
+        await service.notifier.count_waiting()
     body, media_type = exposition(service, await service.session_counts.take(), request.headers.get("accept", ""))
     return Reply(200, {"content-type": media_type, **UNCACHED}, body)
 
