@@ -5,6 +5,7 @@ import asyncio
 from docs.generators.markdown import code, page, table
 from progress_sse._internal.http_library import httpx
 from progress_sse.notices.hooks_file import Hook
+from progress_sse.notices.notifier import Notifier
 from progress_sse.observability.metrics import PREFIX, families
 from progress_sse.service import ProgressService
 from progress_sse.settings import load_settings
@@ -21,10 +22,12 @@ def metrics_page() -> str:
 
 
 async def _rows() -> list[list[str]]:
-    service = ProgressService(load_settings(store="memory://"))
+    settings = load_settings(store="memory://")
+    service = ProgressService(settings)
+    service.notifier = notifier = Notifier(service.store, service.clock, settings)
     await service.store.open()
-    await service.notifier.load([Hook("oncall", httpx.URL("https://example.org"), (b"",))])
-    await service.notifier.count_waiting()
+    await notifier.load((Hook("oncall", httpx.URL("https://example.org"), (b"",)),))
+    await notifier.count_waiting()
     sessions = {"pending": 0}
     rows = [
         [
@@ -36,6 +39,6 @@ async def _rows() -> list[list[str]]:
         for family in families(service, sessions)  # type: ignore[arg-type]  # one status shows the label
         if family.name.startswith(PREFIX)
     ]
-    await service.notifier.aclose()
+    await notifier.aclose()
     await service.store.aclose()
     return rows
