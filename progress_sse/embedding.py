@@ -77,6 +77,14 @@ class ProgressHub:
                     subscriber.close()
                     is_woken.set()
 
+    async def reload_hooks(self) -> None:
+        """Read the file of hooks again, if the settings name one.
+
+        Raises:
+            ConfigurationError: It has a mistake; the hooks stay as they were.
+        """
+        await self._service.reload_hooks()
+
     async def subscribe(self, session_id: str, *, last_event_id: str = "") -> AsyncGenerator[Event, None]:
         """Follow a session as a browser does: a `snapshot` first, then each `step`, until it is completed.
 

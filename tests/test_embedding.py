@@ -12,9 +12,10 @@ import pytest
 from anyio import wait_all_tasks_blocked
 
 from progress_sse import Event, ProgressHub, Settings
-from progress_sse.core.errors import InvalidSessionIdError, StoreUnavailableError
+from progress_sse.core.errors import ConfigurationError, InvalidSessionIdError, StoreUnavailableError
 from progress_sse.streaming.subscriber import MAX_QUEUED_BYTES
 from tests.harness.serving import eventually
+from tests.live.notices.receiver import receiving, write_hooks
 
 WAIT_S = 10
 
@@ -234,3 +235,20 @@ async def test_a_hub_that_closes_no_longer_waits_for_its_store(tmp_path: Path) -
             pass
         await wait_all_tasks_blocked()
         assert asyncio.all_tasks() == before
+
+
+async def test_an_application_notifies_its_hooks(tmp_path: Path) -> None:
+    """As a server does; it reads the file again when it is asked to, and a mistake leaves the hooks as they were."""
+    async with receiving() as receiver:
+        path = write_hooks(tmp_path / "hooks.toml", a=receiver.hook(on=["started"]))
+        hub = ProgressHub(Settings(store="memory://", hooks=path))
+        async with hub.lifespan():
+            path.write_text("[hooks.a]\n")
+            with pytest.raises(ConfigurationError, match=r"hooks\.a\.url: is missing"):
+                await hub.reload_hooks()
+            await hub.store.start_step("s", 1)
+            await eventually(lambda: receiver.ids().keys() == {("s", "started")}, WAIT_S)
+            write_hooks(path, a=receiver.hook(on=["completed"]))
+            await hub.reload_hooks()
+            await hub.store.finish_session("s")
+            await eventually(lambda: ("s", "completed") in receiver.ids(), WAIT_S)

@@ -157,7 +157,13 @@ class Notifier:
     async def aclose(self) -> None:
         """Make no more notices, and let tries under way end within the time for a shutdown."""
         self._store.committer.notice_makers = ()
+        queues = [*self.senders, *self._push_senders]
         await self._stop()
+        outbox = self._store.backend.outbox
+        if not outbox.is_durable:
+            waiting = sum([(await outbox.counts(queue))[0] for queue in queues])
+            if waiting:
+                logger.warning("%d notices are lost, as memory:// ends with the process", waiting)
         if self._resolver is not None:
             self._resolver.shutdown(wait=False, cancel_futures=True)
             self._resolver = None

@@ -66,6 +66,10 @@ class Outbox(Protocol):
     def lost(self) -> Counter[str]:
         """How many notices of each queue this process dropped unsent: there were too many, or they were too old."""
 
+    @property
+    def is_durable(self) -> bool:
+        """Whether notices outlive this process."""
+
     async def take(self, queue: str, now_ms: int, most: int) -> Sequence[Taken]:
         """Claim the notices that are due longest, and return them.
 
@@ -161,6 +165,8 @@ class LocalOutbox:
 
     A store that keeps notices elsewhere too overrides what begins with an underscore.
     """
+
+    is_durable = False
 
     def __init__(self, waiting: Iterable[Entry] = (), dead: Iterable[Entry] = (), off: Iterable[str] = ()) -> None:
         """Begin with what was stored, in the order of the commits."""

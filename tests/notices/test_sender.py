@@ -261,3 +261,14 @@ async def test_a_store_that_is_away(
     await pass_time(clock, 2)
     assert receiver.events == ["started", "completed"]
     assert not any(task.done() for task in notifier.tasks)
+
+
+async def test_memory_ends_with_the_process(
+    store: ProgressStore, notifier: Notifier, receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log says how many notices went with it."""
+    receiver.answer = Try(500)
+    await run_job(store)
+    await settle()
+    await notifier.aclose()
+    assert "2 notices are lost" in caplog.text

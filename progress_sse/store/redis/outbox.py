@@ -63,6 +63,8 @@ def _decode_place(member: bytes) -> Place:
 class RedisOutbox:
     """The outbox of all sessions in one store."""
 
+    is_durable = True
+
     def __init__(
         self, executor: CommandExecutor, keyspace: Keyspace, decode: CheckedDecoder, *, is_cluster: bool
     ) -> None:
