@@ -6,7 +6,7 @@ VENV := .venv
 # The number of test processes, each of which runs a file at a time. It is over twice that of CI's processors, as tests
 # often wait; those of test-fast wait less.
 WORKERS ?= 5
-test-fast: WORKERS = 4
+test-inside: WORKERS = 4
 BIN := $(VENV)/bin
 LOWEST := $(VENV)/lowest/bin
 DJANGO_6 := $(VENV)/django6/bin
@@ -42,7 +42,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 .PHONY: help run demo test test-fast test-full coverage test-lowest test-long test-alone test-outside soak bench docs picture pictures check format build clean
-.PHONY: node system clients engines deploy frameworks test-web collected $(CHECKS)
+.PHONY: node system clients engines deploy frameworks test-web test-inside collected $(CHECKS)
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1/p' $(MAKEFILE_LIST) | while read -r name text; do \
@@ -58,7 +58,10 @@ test: $(VENV)/.dev web/node_modules/.ready system  ## Run everything that CI che
 	@printf '%s\n' $(CHECKS) test-web collected | $(TWO_AT_ONCE)
 	@$(BIN)/python $(PYTEST)
 
-test-fast: $(VENV)/.dev test-web  ## Run the tests that start no process, in under a minute
+test-fast: $(VENV)/.dev web/node_modules/.ready  ## Run the tests that start no process, in under a minute
+	@echo test-web test-inside | $(TWO_AT_ONCE)
+
+test-inside: $(VENV)/.dev
 	@$(BIN)/python $(PYTEST) -m "not full and not processes" $(INSIDE)
 
 test-full: check test-web clients engines deploy frameworks  ## Run everything, the long tests too, and on the lowest versions
