@@ -28,6 +28,7 @@ const LATER_OF_PAGE = [
   ...LATER_OF_ELEMENT,
   ...LATER_OF_HOME,
   "page/command-panel.js",
+  "page/push-button.js",
   "page/step-keys.js",
   "page/unknown-job.js",
 ];
@@ -340,5 +341,14 @@ export async function pageFiles() {
   const icon = await readFile("page/favicon.svg", "utf8");
   const files = pages.flat();
   checkTexts(files.map(([, content]) => content).join("\n"));
-  return [...files, /** @type {File} */ ([`${ASSETS}/favicon.svg`, icon])];
+  const [[, worker = ""] = []] = await minified(
+    "push-worker.js",
+    await readFile("page/push-worker.js", "utf8"),
+    undefined,
+  );
+  return [
+    ...files,
+    /** @type {File} */ ([`${ASSETS}/favicon.svg`, icon]),
+    /** @type {File} */ ([`${ASSETS}/push-worker.js`, worker]),
+  ];
 }

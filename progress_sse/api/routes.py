@@ -65,6 +65,8 @@ ROUTES: Final = (
     Route("GET", "/openapi.json", "getDescription", _describe),
     Route("GET", "/", "getPage", pages.home_page),
     Route("GET", "/s/{session_id}", "getSessionPage", pages.session_page),
+    Route("GET", "/push-worker.js", "getPushWorker", pages.push_worker),
+    Route("GET", "/manifest.webmanifest", "getManifest", pages.manifest),
     Route("GET", "/s/{session_id}/badge.svg", "getBadge", reading.show_badge),
     Route("GET", f"{FILES}/{{file}}", "getBrowserFile", None),
 )

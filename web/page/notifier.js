@@ -14,10 +14,17 @@ export class Notifier {
   /**
    * @param {import("../lib/language.js").Language} language
    * @param {import("../lib/announcer.js").Announcer} announcer
+   * @param {((button: HTMLElement) => void) | false} push Takes the button over, where the server offers push.
    */
-  constructor(language, announcer) {
+  constructor(language, announcer, push) {
     this.#language = language;
     this.#announcer = announcer;
+    if (push) {
+      this.#canNotify = true;
+      this.#button.hidden = false;
+      push(this.#button);
+      return;
+    }
     this.#button.hidden = !this.#canNotify;
     this.#button.textContent = this.#language.text("notify");
     this.#button.addEventListener("click", () => void this.#requestPermission());
@@ -50,11 +57,15 @@ export class Notifier {
 /** Browsers on phones have the class, but its constructor throws: they notify only from a service worker. */
 function canNotify() {
   if (!("Notification" in globalThis && isSecureContext)) return false;
-  if (Notification.permission === "granted") return true;
   try {
-    new Notification("").close(); // It is not shown without permission.
+    // Without permission it is not shown. With it, a phone throws before it would be.
+    if (Notification.permission !== "granted" || isPhone()) new Notification("").close();
     return true;
   } catch {
     return false;
   }
+}
+
+function isPhone() {
+  return /Android/.test(navigator.userAgent);
 }

@@ -6,6 +6,7 @@
 
 // biome-ignore assist/source/organizeImports: the first import takes the token out of the address before all others run.
 import { firstToken, takeToken } from "./link-token.js";
+import { factOf } from "../home/page-facts.js";
 import { Announcer } from "../lib/announcer.js";
 import { element, make, translatePage } from "../lib/dom.js";
 import { ProgressTracker } from "../lib/index.js";
@@ -127,7 +128,16 @@ translatePage(language.tag, language.texts);
 const ids = sessionsIn(location, document.baseURI);
 
 const visit = new LinkVisit(ids.length === 1 ? (ids[0] ?? null) : null, language.texts);
-const notifier = new Notifier(language, announcer);
+const notifier = new Notifier(
+  language,
+  announcer,
+  factOf("push") === "on" &&
+    ((button) =>
+      void import("./push-button.js").then(({ PushButton }) => {
+        const say = (/** @type {string} */ text) => announcer.say(text);
+        new PushButton(button, { language, say, sessionIds: ids, isByLink: () => visit.isByLink });
+      })),
+);
 const head = new DocumentHead();
 const home = new HomeLink(language.texts);
 home.show(visit.isByLink || firstToken !== "");
@@ -156,7 +166,7 @@ if (views.length === 1) {
   for (const [part, id] of Object.entries(IDS)) document.querySelector(`.${part}`)?.setAttribute("id", id);
 }
 
-const isForDevelopers = document.querySelector('meta[name="progress-dev"]')?.getAttribute("content") === "on";
+const isForDevelopers = factOf("dev") === "on";
 const commands =
   ids[0] && ids.length === 1
     ? new CommandDetails(/** @type {HTMLDetailsElement} */ (element("drive")), {

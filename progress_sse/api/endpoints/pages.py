@@ -20,12 +20,13 @@ from starlette.types import Receive, Scope, Send
 
 from progress_sse.api.page_files import ASSETS, ICON, LIB, REVALIDATED, page_headers
 from progress_sse.api.request_parts import query_of, session_id_of, uri_component
+from progress_sse.core.errors import PathNotFoundError
 from progress_sse.service import ProgressService
 from progress_sse.settings import Settings
 from progress_sse.wire.headers import header_values
 from progress_sse.wire.preferences import preferred_language
 
-PUBLIC_SUFFIXES: Final = (".js", ".css", ".d.ts", ".map")
+PUBLIC_SUFFIXES: Final = (".js", ".css", ".d.ts", ".map", ".png")
 
 PRIVATE: Final = "private, no-cache"
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
@@ -74,6 +75,8 @@ async def _html(name: str, request: Request, service: ProgressService, **facts: 
     """Return a page with facts for its script, each in a `<meta>` of its name."""
     facts["publish"] = "open" if service.authorizer.is_open_to("publish") else "token"
     facts["dev"] = "on" if service.settings.dev else "off"
+    if name != "home.html":
+        facts["push"] = "on" if service.settings.push else "off"
     root = escape(request.scope.get("root_path", ""), quote=True)
     html = await asyncio.to_thread((ASSETS / name).read_text, "utf-8")
     html = html.replace('<base href="/">', f'<base href="{root}/">')
@@ -93,6 +96,27 @@ def _accepts_gzip(headers: Headers) -> bool:
 
 def _needs_token_to_read(service: ProgressService) -> bool:
     return service.authorizer.takes_tokens and not service.authorizer.is_open_to("read")
+
+
+async def push_worker(service: ProgressService, _request: Request) -> Response:
+    """`GET /push-worker.js`: the service worker of push, whose scope is the mount by the place of this path."""
+    _check_push(service)
+    return FileResponse(ASSETS / "push-worker.js", headers=FILE_HEADERS | {"Cache-Control": REVALIDATED})
+
+
+async def manifest(service: ProgressService, request: Request) -> Response:
+    """`GET /manifest.webmanifest`: lets a phone keep a page on its home screen, as push needs on some."""
+    _check_push(service)
+    root = f"{request.scope.get('root_path', '')}/"
+    icon = {"src": "web/icon.png", "sizes": "192x192", "type": "image/png"}
+    content = {"name": "Progress", "id": root, "scope": root, "display": "standalone", "icons": [icon]}
+    headers = {"Cache-Control": REVALIDATED, "X-Content-Type-Options": "nosniff"}
+    return Response(json.dumps(content), media_type="application/manifest+json", headers=headers)
+
+
+def _check_push(service: ProgressService) -> None:
+    if not service.settings.push:
+        raise PathNotFoundError("This server offers no push.")
 
 
 class BrowserFiles(StaticFiles):

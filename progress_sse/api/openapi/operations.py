@@ -436,6 +436,18 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     ),
     "getPage": Operation("Show the page that lists sessions", "pages", {200: PAGE}, (errors.RateExceededError,)),
     "getSessionPage": Operation("Show the page of a session", "pages", {200: PAGE}),
+    "getPushWorker": Operation(
+        "Load the service worker of push",
+        "pages",
+        {200: ResponseSpec("The script.", None, ("text/javascript",), ("Cache-Control",))},
+        (errors.PathNotFoundError,),
+    ),
+    "getManifest": Operation(
+        "Load the manifest of the pages",
+        "pages",
+        {200: ResponseSpec("The manifest.", None, ("application/manifest+json",), ("Cache-Control",))},
+        (errors.PathNotFoundError,),
+    ),
     "getBadge": Operation(
         "Show the badge of a session",
         "pages",
