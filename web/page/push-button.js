@@ -41,7 +41,7 @@ export class PushButton {
     void this.#find();
   }
 
-  /** @param {"notify" | "notify_on" | "notify_denied" | "push_install"} key @param {boolean} [isFinal] */
+  /** @param {"notify" | "notify_on" | "notify_denied" | "push_failed" | "push_install"} key @param {boolean} [isFinal] */
   #show(key, isFinal = false) {
     this.#isOn = key === "notify_on";
     this.#button.textContent = this.#language.text(key);
@@ -64,15 +64,16 @@ export class PushButton {
     this.#say(this.#button.textContent ?? "");
   }
 
-  /** @returns {Promise<"notify" | "notify_on" | "notify_denied">} */
+  /** @returns {Promise<"push_failed" | "notify_on" | "notify_denied">} */
   async #begin() {
     if ((await Notification.requestPermission()) !== "granted") return "notify_denied";
-    const subscription = await subscribed();
+    const subscription = await subscribed().catch(() => null); // As without a network.
+    if (!subscription) return "push_failed";
     const body = JSON.stringify({ ...subscription.toJSON(), language: this.#language.tag });
     const stored = storedIds();
     for (const sessionId of this.#sessionIds) {
       const answer = await this.#send(sessionId, "PUT", "", body);
-      if (!answer?.ok) return "notify";
+      if (!answer?.ok) return "push_failed";
       stored[sessionId] = (await answer.json()).id;
     }
     localStorage.setItem(STORED, JSON.stringify(stored));

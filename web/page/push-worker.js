@@ -33,7 +33,7 @@ worker.addEventListener("activate", (/** @type {any} */ event) => event.waitUnti
 worker.addEventListener("push", (/** @type {any} */ event) => event.waitUntil(notify(event.data?.json())));
 worker.addEventListener("notificationclick", (/** @type {any} */ event) => {
   event.notification.close();
-  event.waitUntil(open(event.notification.data));
+  event.waitUntil(openPage(event.notification.data));
 });
 
 /** @param {Message} message */
@@ -64,7 +64,7 @@ function pageOf(sessionId) {
 }
 
 /** Brings the tab of the page forward, or opens one. @param {string} page */
-async function open(page) {
+async function openPage(page) {
   const tabs = await worker.clients.matchAll({ type: "window", includeUncontrolled: true });
   const tab = tabs.find((/** @type {{url: string}} */ { url }) => url.split(/[?#]/)[0] === page);
   await (tab ? tab.focus() : worker.clients.openWindow(page));
