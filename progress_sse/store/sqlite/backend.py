@@ -28,7 +28,7 @@ from progress_sse.store.sqlite.encoded_change import EncodedChange
 from progress_sse.store.sqlite.file import DatabaseFile
 from progress_sse.store.sqlite.outbox import SqliteOutbox
 from progress_sse.store.sqlite.reader import SqliteReader
-from progress_sse.store.sqlite.writer import SqliteWriter, WriteResults
+from progress_sse.store.sqlite.writer import Resolved, SqliteWriter, WriteResults
 from progress_sse.store.types import (
     Change,
     LogEntry,
@@ -84,7 +84,7 @@ class SqliteBackend:
         await self._writer.open()
         self._reader.is_open = True
         self.leases = LocalLeases(self._writer.leased)
-        await self.outbox.open()
+        self.outbox.open()
 
     async def aclose(self) -> None:
         """Finish the accepted commits and release the file."""
@@ -120,9 +120,10 @@ class SqliteBackend:
             raise SignSeenError
         await self._writer.submit(EncodedChange.of(change))
 
-    def _on_written(self, resolved: Sequence[Notification], results: WriteResults) -> None:
+    def _on_written(self, resolved: Resolved, results: WriteResults) -> None:
         try:
-            for notification in resolved:
+            self.outbox.on_commit(resolved.notices)
+            for notification in resolved.notifications:
                 self._records.update(notification.session_id, notification.record)
                 self._topics.publish(notification)
                 self._topics.publish_lines(notification.session_id, None)

@@ -1,7 +1,8 @@
 """The statements on notices that wait or are dead, on a connection in a transaction."""
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias
 
 from progress_sse.store.health import DamageLog
 from progress_sse.store.outbox import Entry, Notice
@@ -17,7 +18,17 @@ def insert(connection: sqlite3.Connection, notices: Iterable[Notice]) -> None:
         )
 
 
-def load(connection: sqlite3.Connection, _what: str) -> tuple[list[Entry], list[Entry], list[str]]:
+Stored: TypeAlias = tuple[Sequence[Entry], Sequence[Entry], Sequence[str]]
+"""What waits, what is dead, and the queues that are off."""
+
+
+def stored(connection: sqlite3.Connection, notices: Iterable[Notice]) -> list[Notice]:
+    """Return those of the notices that are stored."""
+    query = "SELECT 1 FROM notices WHERE notice_id = ?"
+    return [each for each in notices if connection.execute(query, (each.notice_id,)).fetchone()]
+
+
+def load(connection: sqlite3.Connection) -> Stored:
     """Return what waits, what is dead, both in the order of the commits and without bodies, and the queues off."""
     waiting, dead = list[Entry](), list[Entry]()
     rows = connection.execute(

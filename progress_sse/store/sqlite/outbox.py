@@ -26,9 +26,9 @@ class SqliteOutbox(LocalOutbox):
         self._damage = damage
         self._purge_soon = purge_soon
 
-    async def open(self) -> None:
-        """Read what is stored."""
-        super().__init__(*await self._reader.read(notices.load, "the outbox"))
+    def open(self) -> None:
+        """Begin with what the writer found."""
+        super().__init__(*self._writer.outbox)
 
     def _kept(self, notice: Notice) -> Notice:
         return notice._replace(body=b"")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 from progress_sse.core.errors import (
     ConflictError,
@@ -23,11 +23,14 @@ from progress_sse.core.errors import (
     StoreUnavailableError,
 )
 from progress_sse.store.health import UNREADABLE, DamageLog, HealthLog
-from progress_sse.store.sqlite import mutations, queries, schema
+from progress_sse.store.outbox import Notice
+from progress_sse.store.sqlite import mutations, notices, queries, schema
 from progress_sse.store.sqlite.encoded_change import EncodedChange
 from progress_sse.store.sqlite.errors import DAMAGE_CODES, DiskFullError, not_applied, not_committed, primary_code
 from progress_sse.store.sqlite.file import WAL_PAGES, DatabaseFile
 from progress_sse.store.types import Notification, StorageLimits
+
+T = TypeVar("T")
 
 MAX_GROUP: Final = 50
 """Changes in one commit: even if each deletes a session with a full history and log, 64 MB of write-ahead log do."""
@@ -69,6 +72,13 @@ WriteResults: TypeAlias = Sequence[tuple[Write, Exception | None]]
 """The writes of a group, in the order in which they were applied, each with its error."""
 
 
+class Resolved(NamedTuple):
+    """What came of changes with an unknown outcome: how their sessions are now, and their notices that are stored."""
+
+    notifications: Sequence[Notification] = ()
+    notices: Sequence[Notice] = ()
+
+
 class DamagedRowError(Exception):
     """Raised when a write meets a row that is not as it was written: the write fails alone, and its group goes on."""
 
@@ -89,13 +99,12 @@ class SqliteWriter:
         file: DatabaseFile,
         limits: StorageLimits,
         busy_timeout_s: float,
-        on_written: Callable[[Sequence[Notification], WriteResults], None],
+        on_written: Callable[[Resolved, WriteResults], None],
         damage: DamageLog,
     ) -> None:
         """Write to `file`, which `open` acquires; a change waits `busy_timeout_s` while another process has it locked.
 
-        `on_written` is called in the event loop with the results of each group. The notifications are of sessions whose
-        last change had an unknown outcome, and come first.
+        `on_written` is called in the event loop with the results of each group. What was resolved comes first.
         """
         self._file = file
         self._limits = limits
@@ -109,12 +118,13 @@ class SqliteWriter:
         self._connection: sqlite3.Connection | None = None
         self._session_count = 0
         self._rows = mutations.SessionRows()
-        self._in_doubt: set[str] = set()
+        self._in_doubt: dict[str, list[Notice]] = {}
         self._is_growth_limited = False
         self._max_group = MAX_GROUP
         self._health = HealthLog("Writing to the store")
 
         self.leased: Sequence[str] = ()
+        self.outbox: notices.Stored = ((), (), ())
 
     async def open(self) -> None:
         """Acquire the file and connect to it.
@@ -183,10 +193,16 @@ class SqliteWriter:
             self._session_count = queries.count_sessions(self._connected())
         except sqlite3.Error as error:
             raise StoreRefusedError(f"The store cannot be read: {error}.") from error
+        self.leased = self._loaded(queries.list_leased, self.leased)  # A worker is watched again from its next sign.
+        self.outbox = self._loaded(notices.load, self.outbox)
+
+    def _loaded(self, load: Callable[[sqlite3.Connection], T], default: T) -> T:
+        """Return what is stored, or the default where a part of that is damaged."""
         try:
-            self.leased = queries.list_leased(self._connected())
-        except sqlite3.Error as error:  # One session is damaged; each worker is watched again from its next sign.
+            return load(self._connected())
+        except sqlite3.Error as error:
             self._health.record(error)
+            return default
 
     def _close(self) -> None:
         self._disconnect()
@@ -268,7 +284,7 @@ class SqliteWriter:
             self._session_count = session_count
             self._rows.clear()
             self._damage.record(found.write.session_id, found.__cause__)
-            self._report([], [(found.write, not_applied(found))])
+            self._report(Resolved(), [(found.write, not_applied(found))])
             self._waiting.extendleft(write for write in reversed(group) if write is not found.write)
         except Exception as error:  # noqa: BLE001 - every waiting caller must get an answer
             self._recover(error)
@@ -282,10 +298,12 @@ class SqliteWriter:
     def _fail(self, group: Sequence[Write], error: Exception, translate: Callable[[Exception], Exception]) -> None:
         self._health.record(error)
         results = [(write, translate(error)) for write in group]
-        self._in_doubt |= _in_doubt(results)
-        self._report([], results)
+        for write, refusal in results:
+            if isinstance(write.work, EncodedChange) and isinstance(refusal, OutcomeUnknownError):
+                self._in_doubt.setdefault(write.session_id, []).extend(write.work.change.notices)
+        self._report(Resolved(), results)
 
-    def _resolve_in_doubt(self, connection: sqlite3.Connection) -> Sequence[Notification]:
+    def _resolve_in_doubt(self, connection: sqlite3.Connection) -> Resolved:
         if self._in_doubt:
             self._session_count = queries.count_sessions(connection)
         notifications = []
@@ -296,7 +314,8 @@ class SqliteWriter:
                 # A damaged session cannot be shown to listeners; a request for it gets the error.
                 if isinstance(error, sqlite3.DatabaseError) and primary_code(error) not in DAMAGE_CODES:
                     raise
-        return notifications
+        doubtful = [notice for session_id in self._in_doubt for notice in self._in_doubt[session_id]]
+        return Resolved(notifications, notices.stored(connection, doubtful))
 
     def _apply(self, connection: sqlite3.Connection, write: Write) -> Exception | None:
         try:
@@ -318,7 +337,7 @@ class SqliteWriter:
             return refusal
         return None
 
-    def _report(self, resolved: Sequence[Notification], results: WriteResults) -> None:
+    def _report(self, resolved: Resolved, results: WriteResults) -> None:
         self._loop.call_soon_threadsafe(self._on_written, resolved, results)
 
     def _connected(self) -> sqlite3.Connection:
@@ -343,7 +362,3 @@ class SqliteWriter:
             with suppress(sqlite3.Error):
                 self._connection.close()
             self._connection = None
-
-
-def _in_doubt(results: WriteResults) -> set[str]:
-    return {write.session_id for write, error in results if write.session_id and isinstance(error, OutcomeUnknownError)}

@@ -25,6 +25,7 @@ from progress_sse.store.types import Notification
 from tests.harness.serving import eventually
 from tests.store.changes import after, apply, created, key, moved, refuse
 from tests.store.contract.test_log_lines import line_key, written
+from tests.store.contract.test_outbox import NOW, notice
 from tests.store.observed import notified
 from tests.store.sqlite.faults import Faults
 from tests.store.sqlite.files import SOON_S, make_store, opened, sqlite_rows
@@ -133,6 +134,22 @@ class TestFailure:
             await refuse(backend, applied, OutcomeUnknownError)
             faults.fail("BEGIN IMMEDIATE", sqlite3.SQLITE_IOERR_SHMLOCK)
             await eventually(lambda: notifications == [Notification("s", after(applied))], SOON_S)
+
+    @pytest.mark.parametrize("is_applied", [True, False], ids=["applied", "lost"])
+    async def test_the_notices_of_a_commit_in_doubt_are_sent_if_it_was_applied(
+        self, path: Path, faults: Faults, is_applied: bool
+    ) -> None:
+        """From the next commit on, and before the notices of that."""
+        async with opened(path) as backend:
+            record = await apply(backend, created())
+            change = moved(record, 1)._replace(notices=(notice(1),))
+            faults.fail("COMMIT", sqlite3.SQLITE_IOERR_FSYNC, after=is_applied)
+            await refuse(backend, change, OutcomeUnknownError)
+            record = await backend.load("s")
+            assert record is not None
+            await backend.commit(moved(record, 2)._replace(notices=(notice(2),)))
+            [taken] = await backend.outbox.take("q", NOW, 9)
+            assert taken.notice_id == notice(1 if is_applied else 2).notice_id
 
     @pytest.mark.parametrize("is_applied", [True, False], ids=["applied", "lost"])
     async def test_lines_in_doubt_are_looked_for_by_their_listeners(
