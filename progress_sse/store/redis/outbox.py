@@ -112,8 +112,8 @@ class RedisOutbox:
 
     async def enter_again(self, session_id: str) -> None:
         """Enter what waits of a session that was removed: the index may have been lost."""
-        headers = await self._executor.execute("HVALS", self._keyspace.of(session_id).notices)
-        for fields in (header.decode().split(" ") for header in headers):
+        values = await self._executor.execute("HGETALL", self._keyspace.of(session_id).notices)
+        for fields in (header.decode().split(" ") for header in values[1::2]):
             if len(fields) == _FIELDS and fields[_STATE] == "w":
                 await self._plan(fields[_QUEUE], _decode_place(fields[_PLACE].encode()), int(fields[_DUE]))
 
@@ -239,7 +239,8 @@ class RedisOutbox:
 
     async def turn(self, queue: str, *, is_on: bool) -> None:
         """Turn a queue off or on; see `Outbox.turn`."""
-        await self._executor.execute("SREM" if is_on else "SADD", self._keyspace.queues_off, queue)
+        key = self._keyspace.queues_off
+        await self._executor.execute(*(("HDEL", key, queue) if is_on else ("HSET", key, queue, "")))
 
     async def keep(self, name: str, value: bytes) -> bytes:
         """Keep a value; see `Outbox.keep`."""
@@ -249,7 +250,8 @@ class RedisOutbox:
 
     async def turned_off(self) -> frozenset[str]:
         """Return the queues that are off; see `Outbox.turned_off`."""
-        return frozenset(each.decode() for each in await self._executor.execute("SMEMBERS", self._keyspace.queues_off))
+        names = await self._executor.execute("HGETALL", self._keyspace.queues_off)
+        return frozenset(each.decode() for each in names[::2])
 
 
 def _surplus(waiting: Sequence[Place], now_ms: int) -> Iterator[Place]:

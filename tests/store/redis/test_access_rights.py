@@ -10,14 +10,17 @@ import pytest
 from progress_sse.core.errors import OutcomeUnknownError, StoreUnavailableError
 from progress_sse.core.history import Cell
 from progress_sse.core.model import Position
+from progress_sse.store.backend import FullBackend
 from progress_sse.store.listeners import ALL_CHANGES, changes_of, lines_of
 from progress_sse.store.log_lines import StoredLines
+from progress_sse.store.outbox import LIFETIME_MS, Later
 from tests.conftest import RunRedis
 from tests.harness.redis import RedisServer
 from tests.harness.serving import eventually
 from tests.store.changes import after, apply, created, key, moved, refuse, removed
 from tests.store.contract.test_filtered_lists import labelled, wanted
 from tests.store.contract.test_log_lines import append, line_key, texts
+from tests.store.contract.test_outbox import NOW, Job, notice
 from tests.store.learning import PROFILE, teach
 from tests.store.observed import ids
 from tests.store.redis.conftest import Open
@@ -81,6 +84,7 @@ async def test_the_documented_rights_suffice(
         assert await backend.find_idempotency_key("s", "m") is None
         await backend.put("ticket", b"1", 30)
         assert await backend.take("ticket") == b"1"
+        await try_outbox(backend)
         await follower.until_at(None)
         assert len(told) == 2
         leave_lines()
@@ -89,6 +93,26 @@ async def test_the_documented_rights_suffice(
         await count_until_windows_turn(rates_at(server, tmp_path, "u:PASSWORD@"), client)
         denied = [entry[b"object"] for entry in cast(Any, client.execute_command("ACL", "LOG"))]
     assert denied == []
+
+
+async def try_outbox(backend: FullBackend) -> None:
+    """Let a notice wait, die, wait again and be delivered, and its session be removed; turn a queue off and on."""
+    job = Job(backend, "notified")
+    await job.commit(notice(1))
+    assert await backend.outbox.wake_at_ms("q", NOW) <= NOW
+    for result in (Later(0, 1, NOW), "dead"):
+        [taken] = await job.take()
+        assert await backend.outbox.settle(taken, result, NOW)
+    assert await backend.outbox.counts("q") == (0, 1)
+    assert await backend.outbox.revive("q", None, NOW) == 1
+    assert job.record is not None
+    await backend.commit(removed(job.record))
+    assert await job.numbers() == [1]
+    await backend.outbox.discard(["q"], NOW + 2 * LIFETIME_MS)
+    for is_on in (False, True):
+        await backend.outbox.turn("q", is_on=is_on)
+        assert await backend.outbox.turned_off() == (frozenset() if is_on else {"q"})
+    assert await backend.outbox.keep("name", b"value") == b"value"
 
 
 async def test_a_missing_right_to_publish_is_noticed_at_once(
