@@ -32,9 +32,10 @@ async def offer(service: ProgressService, _request: Request) -> Reply:
 
 async def subscribe(service: ProgressService, request: Request) -> Reply:
     """`PUT /api/progress/{session_id}/push`: notify a browser for as long as its reader may read."""
-    push, session_id = _push_of(service), session_id_of(request)
+    session_id = session_id_of(request)
     token, expires_at = await service.authorizer.check(request, "read", session_id)
     body = await read_body(request, PushBody, service.body_limits)
+    push = _push_of(service)
     push.check(body.endpoint, body.keys.p256dh, body.keys.auth)
     subscription = Subscription(
         push.key.id_of(session_id, body.endpoint),

@@ -93,7 +93,7 @@ async def test_a_body_that_is_too_large_is_refused_by_each_route(
     async with Worker.at(server) as worker:
         await worker.start(sid, 1)
         for route in ROUTES:
-            path = route.path.format(session_id=sid, profile="p", file="tracker.js", hook="h")
+            path = route.path.format(session_id=sid, profile="p", file="tracker.js", hook="h", subscription_id="i")
             async with await Connection.open(server.port) as connection, asyncio.timeout(10):
                 connection.writer.write(request_bytes(route.method, path, [*UPDATE_HEADERS, header]) + body)
                 answer = await connection.reader.readuntil(b" ") + await connection.reader.readuntil(b" ")
