@@ -4,11 +4,16 @@ import base64
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from progress_sse.cli.main import main
 from progress_sse.core.errors import ConfigurationError
 from progress_sse.core.session_filter import SessionFilter
 from progress_sse.notices.hooks_file import DEFAULT_EVENTS, Hook, load_hooks
+from tests.harness.documents import blocks_of
+from tests.harness.serving import ROOT
 
+PAGE = "docs/how-to/get-notified.md"
 KEY = b"k" * 24
 SECRET = f"whsec_{base64.b64encode(KEY).decode()}"
 URL = 'url = "https://example.org/progress"\n'
@@ -19,6 +24,15 @@ def read(folder: Path, text: str) -> tuple[Hook, ...]:
     path = folder / "hooks.toml"
     path.write_text(text, "utf-8")
     return load_hooks(path)
+
+
+def test_the_file_of_the_documents_is_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a secret as its command makes them."""
+    [text] = [block.text for block in blocks_of(PAGE, (ROOT / PAGE).read_text("utf-8")) if block.language == "toml"]
+    made = CliRunner().invoke(main, ["hooks", "secret"], catch_exceptions=False)
+    monkeypatch.setenv("HOOK_SECRET", made.stdout.strip())
+    (hook,) = read(tmp_path, text)
+    assert (hook.name, hook.events, len(hook.secrets)) == ("oncall", {"completed", "failed", "stalled"}, 1)
 
 
 def test_all_that_a_hook_may_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
