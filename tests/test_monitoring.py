@@ -18,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from progress_sse import ProgressService, Settings
 from progress_sse.cli.main import main
 from progress_sse.core.errors import ProblemError
+from progress_sse.notices.notifier import Notifier
 from progress_sse.observability.metrics import PREFIX, exposition
 from tests.conftest import Serve
 from tests.harness.serving import ROOT
@@ -43,7 +44,9 @@ MATCHER = re.compile(r'(\w+)=~?"([^"]*)"')
 @pytest.fixture
 async def exported() -> dict[str, dict[str, set[str]]]:
     """The values of each label of each metric."""
-    service = ProgressService(Settings(store="memory://"))
+    settings = Settings(store="memory://")
+    service = ProgressService(settings)
+    service.notifier = Notifier(service.store, service.clock, settings)
     await service.store.open()
     await service.notifier.load([ALL])
     await service.notifier.count_waiting()
