@@ -48,7 +48,7 @@ async def exported() -> dict[str, dict[str, set[str]]]:
     service = ProgressService(settings)
     service.notifier = Notifier(service.store, service.clock, settings)
     await service.store.open()
-    await service.notifier.load([ALL])
+    await service.notifier.load((ALL,))
     await service.notifier.count_waiting()
     text, _ = exposition(service, {}, "")
     await service.notifier.aclose()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from playwright.async_api import CDPSession, Page, expect
 from progress_sse.notices.web_push import PushKey, base64url
 from tests.browser.conftest import OpenPage
 from tests.browser.session_page import page_of
-from tests.harness.serving import Server, Worker, eventually
+from tests.harness.serving import Server, Worker
 from tests.notices.test_push import ENDPOINT
 from tests.notices.test_web_push import Browser
 
@@ -156,23 +157,11 @@ async def test_what_a_reader_may_not_see(page: Page, service_worker: ServiceWork
     await service_worker.shows("A job has ended")
 
 
-async def test_the_worker_sees_no_requests_of_the_page(page: Page, service_worker: ServiceWorker) -> None:
+@pytest.mark.usefixtures("service_worker")
+async def test_the_worker_sees_no_requests_of_the_page(page: Page, server: Server) -> None:
     """It has no handler for them, and no scope but the mount."""
-    assert service_worker
     (worker,) = page.context.service_workers
-    source = await page.evaluate("async (url) => (await fetch(url)).text()", worker.url)
-    assert "fetch" in source
-    assert not await worker.evaluate("Boolean(self.onfetch)")
-    scope = await page.evaluate("async () => (await navigator.serviceWorker.ready).scope")
-    assert scope == await page.evaluate("document.baseURI")
-    await eventually(lambda: len(page.context.service_workers) == 1, 30)
-
-
-async def test_where_the_vendor_is_away(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
-    """The button can be clicked again."""
-    await worker.create(sid, total_steps=1)
-    away = "PushManager.prototype.subscribe = async () => { throw new Error('no network'); };"
-    page = (await open_page(page_of(server, sid), scripts=(vendor(), away), permissions=["notifications"])).page
-    await page.locator("#notify").click()
-    await expect(page.locator("#notify")).to_have_text("That did not work. Try again", timeout=DEADLINE_MS)
-    await expect(page.locator("#notify")).to_be_enabled()
+    assert await worker.evaluate("self.registration.scope") == f"{server.url}/"
+    source = await (await page.request.get(worker.url)).text()
+    assert "push" in source
+    assert "fetch" not in re.findall(r"(?:addEventListener\(\W*|\bon)(\w+)", source)

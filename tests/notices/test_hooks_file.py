@@ -32,7 +32,7 @@ def test_the_file_of_the_documents_is_right(tmp_path: Path, monkeypatch: pytest.
     made = CliRunner().invoke(main, ["hooks", "secret"], catch_exceptions=False)
     monkeypatch.setenv("HOOK_SECRET", made.stdout.strip())
     (hook,) = read(tmp_path, text)
-    assert (hook.name, hook.events, len(hook.secrets)) == ("oncall", {"completed", "failed", "stalled"}, 1)
+    assert (hook.name, sorted(hook.events), len(hook.secrets)) == ("oncall", ["completed", "failed", "stalled"], 1)
 
 
 def test_all_that_a_hook_may_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,7 +31,7 @@ class ContestedBackend:
         self.replay, self.expire, self.forget_keys = backend.replay, backend.expire, backend.forget_keys
         self.subscribe = backend.subscribe
         self.lists, self.lines = backend.lists, backend.lines
-        self.histories, self.leases = backend.histories, backend.leases
+        self.histories, self.leases, self.outbox = backend.histories, backend.leases, backend.outbox
         self.damage_count, self._backend = backend.damage_count, backend
 
     async def load(self, session_id: str) -> Record | None:

@@ -32,7 +32,6 @@ from progress_sse.store.sqlite.writer import Resolved, SqliteWriter, WriteResult
 from progress_sse.store.types import (
     Change,
     LogEntry,
-    Notification,
     PageCursor,
     Record,
     RememberedKey,

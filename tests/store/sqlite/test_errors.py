@@ -145,9 +145,8 @@ class TestFailure:
             change = moved(record, 1)._replace(notices=(notice(1),))
             faults.fail("COMMIT", sqlite3.SQLITE_IOERR_FSYNC, after=is_applied)
             await refuse(backend, change, OutcomeUnknownError)
-            record = await backend.load("s")
-            assert record is not None
-            await backend.commit(moved(record, 2)._replace(notices=(notice(2),)))
+            before = after(change) if is_applied else record
+            await backend.commit(moved(before, 2)._replace(notices=(notice(2),)))
             [taken] = await backend.outbox.take("q", NOW, 9)
             assert taken.notice_id == notice(1 if is_applied else 2).notice_id
 
