@@ -102,14 +102,14 @@ class Deliverer:
         began = time.monotonic()
         status, error = 0, ""
         retry_after: float | None = None
-        content = bytearray()
+        content = b""
         try:
             async with asyncio.timeout(TRY_S):
                 response = await self._transport.handle_async_request(self._request(notice_id, body))
                 status, retry_after = response.status_code, retry_after_s(response.headers)
                 try:
                     if reads_body:
-                        await _read(response, content)
+                        content = await read_head(response)
                 finally:
                     await response.aclose()
         except TimeoutError:
@@ -118,9 +118,7 @@ class Deliverer:
             error = type(failure).__name__
         except (httpx.HTTPError, httpx.InvalidURL, NotAllowedError, OSError, ValueError) as failure:
             error = str(failure) or type(failure).__name__
-        return Try(
-            status, "" if status else error, round(1000 * (time.monotonic() - began)), retry_after, bytes(content)
-        )
+        return Try(status, "" if status else error, round(1000 * (time.monotonic() - began)), retry_after, content)
 
     def _request(self, notice_id: str, body: bytes) -> httpx.Request:
         hook, timestamp = self._hook, str(int(time.time()))
@@ -140,10 +138,13 @@ class Deliverer:
         return httpx.Request("POST", hook.url, headers=encoded, content=body, extensions={"timeout": timeout})
 
 
-async def _read(response: httpx.Response, content: bytearray) -> None:
+async def read_head(response: httpx.Response) -> bytes:
+    """Return the first bytes of a body, at most `MAX_BODY_BYTES`."""
     assert isinstance(response.stream, httpx.AsyncByteStream)
+    content = bytearray()
     with suppress(httpx.HTTPError):
         async for chunk in response.stream:
             content += chunk[: MAX_BODY_BYTES - len(content)]
             if len(content) == MAX_BODY_BYTES:
-                return
+                break
+    return bytes(content)

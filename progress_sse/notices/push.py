@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from http import HTTPStatus
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -14,10 +15,10 @@ from progress_sse._internal.clock import Clock
 from progress_sse._internal.files import read_file
 from progress_sse._internal.http_library import httpx
 from progress_sse.client.codec import retry_after_s
-from progress_sse.core.commands import Unsubscribe
-from progress_sse.core.errors import ConfigurationError, InvalidRequestError, ProblemError
-from progress_sse.core.subscriptions import MAX_ENDPOINT_CHARS
-from progress_sse.notices.delivery import CONNECT_S, TRY_S, Guarded, NotAllowedError
+from progress_sse.core.commands import Subscribe, Unsubscribe
+from progress_sse.core.errors import ConfigurationError, InvalidRequestError, ProblemError, StoreFullError
+from progress_sse.core.subscriptions import MAX_ENDPOINT_CHARS, Subscription
+from progress_sse.notices.delivery import CONNECT_S, TRY_S, Guarded, NotAllowedError, read_head
 from progress_sse.notices.schedule import Try
 from progress_sse.notices.sender import PUSH_TRIES, Sender
 from progress_sse.notices.web_push import AUTH_BYTES, PushKey, check_key, encrypt, from_base64url
@@ -31,7 +32,11 @@ logger = logging.getLogger(__name__)
 LIFETIME_S: Final = 86_400
 """Seconds after its transition in which a message is of use."""
 
+MAX_SUBSCRIPTIONS: Final = 20_000
+"""That a server keeps of those that it took since its start."""
+
 LOG_EVERY_S: Final = 3600.0
+MAX_REASON_CHARS: Final = 200
 
 KEY_NAME: Final = "push-key"
 """The name under which a store keeps the key pair."""
@@ -104,7 +109,11 @@ class PushDeliverer:
             async with asyncio.timeout(TRY_S):
                 response = await self._transport.handle_async_request(self._request(notice, left_s))
                 status, wait_s = response.status_code, retry_after_s(response.headers)
-                await response.aclose()
+                try:
+                    if status in _REFUSED:
+                        await self._log(notice, response)
+                finally:
+                    await response.aclose()
         except TimeoutError:
             return Try(error=f"no answer within {TRY_S:g} s")
         except (httpx.HTTPError, NotAllowedError, OSError, ValueError) as failure:
@@ -114,14 +123,15 @@ class PushDeliverer:
             await self._on_gone(notice)
             return Try(status, duration_ms=duration_ms, verdict="delivered")
         if status in _REFUSED:
-            self._log(status)
             return Try(status, duration_ms=duration_ms, verdict="dead")
         return Try(status, "", duration_ms, wait_s)
 
-    def _log(self, status: int) -> None:
+    async def _log(self, notice: PushNotice, response: httpx.Response) -> None:
         if time.monotonic() >= self._logs_from:
             self._logs_from = time.monotonic() + LOG_EVERY_S
-            logger.warning("%s refuses messages (%d): see push_contact, and the key", self._vendor, status)
+            reason = (await read_head(response)).decode(errors="replace").replace(notice.subscription.endpoint, "…")
+            shown = reason[:MAX_REASON_CHARS]
+            logger.warning("%s refuses messages (%d): %a", self._vendor, response.status_code, shown)
 
     def _request(self, notice: PushNotice, left_s: int) -> httpx.Request:
         subscription, url = notice.subscription, httpx.URL(notice.subscription.endpoint)
@@ -157,6 +167,7 @@ class Push:
         self._clock = clock
         self._contact = settings.push_contact or ""
         self._ca = None if settings.push_ca_file is None else _read_setting("push_ca_file", settings.push_ca_file)
+        self._subscribed: dict[str, int] = {}
         self._key: PushKey | None = None
         if settings.push_key_file is not None:
             self._key = _key_of(_read_setting("push_key_file", settings.push_key_file))
@@ -176,6 +187,22 @@ class Push:
             from_base64url(auth, AUTH_BYTES)
         except ValueError as error:
             raise InvalidRequestError("keys: must be a point of P-256 and 16 bytes, as base64url.") from error
+
+    async def subscribe(self, session_id: str, subscription: Subscription) -> None:
+        """Subscribe a browser to a session; a `StoreFullError` where that would be one too many."""
+        for former in [session_id, *islice(self._subscribed, 2)]:  # Each look removes what has ended since.
+            await self._count(former)
+        if sum(self._subscribed.values()) >= MAX_SUBSCRIPTIONS:
+            raise StoreFullError("Too many browsers are subscribed.")
+        await self._store.apply(session_id, Subscribe(subscription))
+        await self._count(session_id)
+
+    async def _count(self, session_id: str) -> None:
+        record = await self._store.load(session_id)
+        count = 0 if record is None else len(record.session.details.subscriptions)
+        self._subscribed.pop(session_id, None)
+        if count:
+            self._subscribed[session_id] = count
 
     async def start(self, resolver: ThreadPoolExecutor) -> Mapping[str, Sender]:
         """Make the key pair if no server of the store has; return the senders by their queues, which are to run."""

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from progress_sse import ProgressService, create_app
+from progress_sse.notices import push
 from progress_sse.notices.web_push import PushKey, base64url
 from progress_sse.settings import load_settings
 from tests.api.conftest import PUBLISH_TOKEN, client_of, issue_ticket
@@ -101,6 +102,28 @@ async def test_what_is_refused(serving: tuple[httpx.AsyncClient, ProgressService
     assert_problem(await client.put(PATH, json=BODY), 409, "too-many-subscriptions")
     await service.store.finish_session("s")
     assert_problem(await client.put(PATH, json=BODY), 409, "request-out-of-time")
+
+
+async def test_a_server_takes_so_many(
+    serving: tuple[httpx.AsyncClient, ProgressService], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that ended make room, also with their session."""
+    monkeypatch.setattr(push, "MAX_SUBSCRIPTIONS", 3)
+    client, service = serving
+    await service.store.create_session("t", total_steps=1)
+    paths = [PATH, "/api/progress/t/push"]
+    ids = []
+    for path, endpoint in zip([*paths, PATH], (ENDPOINT, ENDPOINT, f"{ENDPOINT}2"), strict=True):
+        answer = await client.put(path, json=BODY | {"endpoint": endpoint})
+        ids.append(answer.json()["id"])
+    one_more = BODY | {"endpoint": f"{ENDPOINT}3"}
+    for _ in range(2):
+        assert_problem(await client.put(PATH, json=one_more), 507, "store-full")
+    await client.delete(f"{PATH}/{ids[0]}")
+    assert (await client.put(PATH, json=one_more)).status_code == 200
+    assert_problem(await client.put(paths[1], json=one_more), 507, "store-full")
+    await service.store.delete_session("s")
+    assert (await client.put(paths[1], json=one_more)).status_code == 200
 
 
 async def test_where_push_is_off(tmp_path: Path) -> None:

@@ -61,6 +61,7 @@ class Vendor:
     def __init__(self) -> None:
         self.browser = Browser.new()
         self.status = 201
+        self.reason = ""
         self.requests: list[httpx.Request] = []
 
     def subscription(self, **values: Any) -> Subscription:
@@ -70,7 +71,7 @@ class Vendor:
 
     async def answer(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
-        return httpx.Response(self.status)
+        return httpx.Response(self.status, content=self.reason.encode())
 
     @property
     def messages(self) -> list[Any]:
@@ -193,7 +194,7 @@ async def test_a_refusal_is_final(
     store: ProgressStore, vendor: Vendor, clock: ManualClock, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is logged, without the endpoint, and removes nothing."""
-    vendor.status = status
+    vendor.status, vendor.reason = status, f"Not\x1b {ENDPOINT} any more{'.' * 5000}"
     await store.finish_session("s", success=False)
     await pass_time(clock, 10)
     assert len(vendor.requests) == 1
@@ -201,7 +202,8 @@ async def test_a_refusal_is_final(
     record = await store.load("s")
     assert record is not None
     assert len(record.session.details.subscriptions) == 1
-    assert f"refuses messages ({status})" in caplog.text
+    assert f"refuses messages ({status}): 'Not\\x1b \\u2026 any more..." in caplog.text
+    assert len(caplog.text) < 1000
     assert "secret" not in caplog.text
 
 

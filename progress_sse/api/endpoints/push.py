@@ -10,7 +10,7 @@ from progress_sse.api.request_parts import session_id_of
 from progress_sse.api.session_models import PushBody
 from progress_sse.auth.authorizer import caller_of
 from progress_sse.auth.cookies import is_by_link
-from progress_sse.core.commands import Subscribe, Unsubscribe
+from progress_sse.core.commands import Unsubscribe
 from progress_sse.core.errors import PathNotFoundError, SessionNotFoundError
 from progress_sse.core.subscriptions import Subscription
 from progress_sse.service import ProgressService
@@ -47,7 +47,7 @@ async def subscribe(service: ProgressService, request: Request) -> Reply:
         is_by_link(request),
         expires_at,
     )
-    await service.store.apply(session_id, Subscribe(subscription))
+    await push.subscribe(session_id, subscription)
     return json_reply({"id": subscription.id})
 
 
