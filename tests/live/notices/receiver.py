@@ -21,6 +21,7 @@ class Received(NamedTuple):
     event: str
     session_id: str
     body: bytes
+    headers: dict[str, str]
 
 
 class HookReceiver:
@@ -40,7 +41,7 @@ class HookReceiver:
             decoded: dict[str, Any] = json.loads(body)
             session_id = decoded.get("data", {}).get("session", {}).get("session_id", "")
             event = decoded["type"].removeprefix("session.")
-            self.received.append(Received(headers["webhook-id"], event, session_id, body))
+            self.received.append(Received(headers["webhook-id"], event, session_id, body, headers))
             await asyncio.sleep(self.delay_s)
             writer.write(f"HTTP/1.1 {self.status} X\r\nContent-Length: 0\r\n\r\n".encode())
             await writer.drain()
