@@ -224,7 +224,8 @@ class SqliteWriter:
             self._recover(error)
             failed = min(len(self._waiting), self._max_group)
             if primary_code(error) == sqlite3.SQLITE_BUSY:
-                failed = self._overdue_count()
+                now = time.monotonic()
+                failed = sum(write.overdue_at <= now for write in tuple(self._waiting))
             if failed:
                 self._fail([self._waiting.popleft() for _ in range(failed)], error, not_applied)
             return False
@@ -263,10 +264,6 @@ class SqliteWriter:
         elif self._is_growth_limited:
             connection.execute(f"PRAGMA max_page_count = {_MAX_PAGES}")
         self._is_growth_limited = growth is not None
-
-    def _overdue_count(self) -> int:
-        now = time.monotonic()
-        return sum(write.overdue_at <= now for write in tuple(self._waiting))
 
     def _write_group(self, group: Sequence[Write]) -> None:
         connection, session_count = self._connected(), self._session_count
