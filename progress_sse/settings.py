@@ -37,8 +37,10 @@ _CLUSTER_PREFIX = re.compile(r"[^{}]*|[^{]*\{[^}]+\}.*", re.DOTALL)
 """Prefixes of keys that get no other hash tag where a hash tag follows: all in one slot, or each by that one."""
 _BASE = re.compile(r"https?://[^\s/?#@\\]+(/[^\s?#\\]*)?", re.ASCII | re.IGNORECASE)
 _CONTACT = re.compile(
-    r"(mailto:[^\s@]+@|https://)([a-z0-9-]+\.)+(?!(local|localhost|invalid|test)\b)[a-z0-9-]+(/\S*)?", re.IGNORECASE
+    r"(mailto:[^\s@]+@|https://)([a-z0-9-]+\.)+(?!(local|localhost|invalid|test)\b)[a-z][a-z0-9-]*(:\d+)?(/\S*)?",
+    re.IGNORECASE,
 )
+_VENDOR = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*(:[1-9]\d{0,4})?", re.IGNORECASE)
 _WITH_DEFAULT_PORT = re.compile(r"http:.*:80|https:.*:443")
 
 
@@ -274,6 +276,14 @@ class Settings(BaseSettings):
         if contact is not None and not _CONTACT.fullmatch(contact):
             raise ValueError("must be mailto: or https:, with a host that others can reach")
         return contact
+
+    @field_validator("push_hosts")
+    @classmethod
+    def are_vendors(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        """Refuse what is no host; return all in lower case."""
+        if not all(_VENDOR.fullmatch(host) for host in hosts):
+            raise ValueError("must be hosts, each with or without a port")
+        return tuple(host.lower() for host in hosts)
 
     @field_serializer("store")
     def shown_store(self, store: str) -> str:

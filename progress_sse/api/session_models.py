@@ -21,7 +21,7 @@ from progress_sse.api.field_types import (
     without_null,
 )
 from progress_sse.core.asks import AskKind
-from progress_sse.core.bounds import ASK_TEXT, LANGUAGE, NOTICE_ID
+from progress_sse.core.bounds import ASK_TEXT, NOTICE_ID
 from progress_sse.core.commands import Create
 from progress_sse.core.details import MAX_LABELS
 from progress_sse.core.errors import InvalidRequestError
@@ -162,6 +162,9 @@ class PushKeys(BaseModel):
     auth: Annotated[str, Field(strict=True, max_length=30)]
 
 
+LANGUAGE: Final = "^[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*$"
+
+
 class PushBody(BaseModel):
     """A browser's subscription, as `PushSubscription.toJSON()` has it."""
 
@@ -169,7 +172,7 @@ class PushBody(BaseModel):
 
     endpoint: Annotated[str, Field(strict=True, max_length=MAX_ENDPOINT_CHARS)]
     keys: PushKeys
-    language: Annotated[str, Within(LANGUAGE)] | None = Field(
+    language: Annotated[str, Field(strict=True, max_length=35, pattern=LANGUAGE)] | None = Field(
         None, description="The language of the notification, as a tag."
     )
 

@@ -88,6 +88,9 @@ class Notifier:
             self.senders[name].continue_counts(former[name])
         self._make_notices()
         self.tasks = [loop.create_task(each.run(), name=f"hook {name}") for name, each in self.senders.items()]
+        if self.push is not None:
+            with suppress(ProblemError):  # Likewise; `_look_after` tries again.
+                await self._start_push(self.push, resolver)
         self.tasks.append(loop.create_task(self._look_after(resolver), name="outbox"))
 
     async def _start_push(self, push: "Push", resolver: ThreadPoolExecutor) -> None:

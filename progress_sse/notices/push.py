@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,15 +10,24 @@ from contextlib import suppress
 from http import HTTPStatus
 from itertools import islice
 from pathlib import Path
+from socket import gaierror
 from typing import Final
+
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from progress_sse._internal.clock import Clock
 from progress_sse._internal.files import read_file
 from progress_sse._internal.http_library import httpx
 from progress_sse.client.codec import retry_after_s
 from progress_sse.core.commands import Subscribe, Unsubscribe
-from progress_sse.core.errors import ConfigurationError, InvalidRequestError, ProblemError, StoreFullError
-from progress_sse.core.subscriptions import MAX_ENDPOINT_CHARS, Subscription
+from progress_sse.core.errors import (
+    ConfigurationError,
+    InvalidRequestError,
+    ProblemError,
+    StoreFullError,
+    StoreUnavailableError,
+)
+from progress_sse.core.subscriptions import MAX_ENDPOINT_CHARS, Subscription, has_expired
 from progress_sse.notices.delivery import CONNECT_S, TRY_S, Guarded, NotAllowedError, read_head
 from progress_sse.notices.schedule import Try
 from progress_sse.notices.sender import PUSH_TRIES, Sender
@@ -34,6 +44,9 @@ LIFETIME_S: Final = 86_400
 
 MAX_SUBSCRIPTIONS: Final = 20_000
 """That a server keeps of those that it took since its start."""
+
+PAUSE_S: Final = 30.0
+"""For which a vendor that has too many requests, and does not say for how long, gets none."""
 
 LOG_EVERY_S: Final = 3600.0
 MAX_REASON_CHARS: Final = 200
@@ -67,8 +80,9 @@ class Vendors:
 
 
 def _is_below(host: str, port: int | None, vendor: str) -> bool:
-    if ":" in vendor:
-        return f"{host}:{port}" == vendor
+    vendor_host, _, vendor_port = vendor.partition(":")
+    if vendor_port:
+        return (host, port or 443) == (vendor_host, int(vendor_port))
     return port is None and (host == vendor or host.endswith(f".{vendor}"))
 
 
@@ -100,10 +114,14 @@ class PushDeliverer:
     async def send(self, notice_id: str, body: bytes) -> Try:
         """Make one try; see `Delivers.send`."""
         notice, began = decode_push(body), time.monotonic()
+        try:
+            is_wanted = await self._is_wanted(notice)
+        except ProblemError as error:
+            return Try(error=f"the store is away: {error}", is_of_notice=True)
         left_s = int(notice.made_ms / 1000 + LIFETIME_S - time.time())
         if left_s <= 0:
             return Try(error="it is a day old", verdict="dead")
-        if not await self._is_wanted(notice):
+        if not is_wanted:
             return Try(error="the subscription has ended", verdict="delivered")
         try:
             async with asyncio.timeout(TRY_S):
@@ -116,7 +134,9 @@ class PushDeliverer:
                     await response.aclose()
         except TimeoutError:
             return Try(error=f"no answer within {TRY_S:g} s")
-        except (httpx.HTTPError, NotAllowedError, OSError, ValueError) as failure:
+        except (NotAllowedError, gaierror) as failure:  # A reader made up the host.
+            return Try(error=type(failure).__name__, is_of_notice=True)
+        except (httpx.HTTPError, OSError, ValueError) as failure:
             return Try(error=type(failure).__name__)
         duration_ms = round(1000 * (time.monotonic() - began))
         if status in _GONE:
@@ -124,14 +144,18 @@ class PushDeliverer:
             return Try(status, duration_ms=duration_ms, verdict="delivered")
         if status in _REFUSED:
             return Try(status, duration_ms=duration_ms, verdict="dead")
-        return Try(status, "", duration_ms, wait_s)
+        return Try(status, "", duration_ms, PAUSE_S if wait_s is None else wait_s)
 
     async def _log(self, notice: PushNotice, response: httpx.Response) -> None:
         if time.monotonic() >= self._logs_from:
             self._logs_from = time.monotonic() + LOG_EVERY_S
-            reason = (await read_head(response)).decode(errors="replace").replace(notice.subscription.endpoint, "…")
-            shown = reason[:MAX_REASON_CHARS]
-            logger.warning("%s refuses messages (%d): %a", self._vendor, response.status_code, shown)
+            reason = (await read_head(response)).decode(errors="replace")
+            endpoint = httpx.URL(notice.subscription.endpoint)
+            for secret in (str(endpoint), endpoint.raw_path.decode(), endpoint.path.rpartition("/")[2]):
+                reason = reason.replace(secret, "…") if secret.strip("/") else reason
+            logger.warning(
+                "%s refuses messages (%d): %a", self._vendor, response.status_code, reason[:MAX_REASON_CHARS]
+            )
 
     def _request(self, notice: PushNotice, left_s: int) -> httpx.Request:
         subscription, url = notice.subscription, httpx.URL(notice.subscription.endpoint)
@@ -149,12 +173,9 @@ class PushDeliverer:
         return httpx.Request("POST", url, headers=headers, content=content, extensions={"timeout": timeout})
 
 
-def transport_of(vendor: str, resolver: ThreadPoolExecutor, ca: str | None) -> httpx.AsyncBaseTransport:
-    """Return the connections to a vendor; only one that is named with its port may have a private address."""
-    verify = httpx.create_ssl_context()
-    if ca is not None:
-        verify.load_verify_locations(cadata=ca)
-    return Guarded(resolver, may_be_private=":" in vendor, verify=verify)
+def transport_of(resolver: ThreadPoolExecutor, verify: ssl.SSLContext) -> httpx.AsyncBaseTransport:
+    """Return the connections to a vendor."""
+    return Guarded(resolver, may_be_private=False, verify=verify)
 
 
 class Push:
@@ -166,7 +187,9 @@ class Push:
         self._store = store
         self._clock = clock
         self._contact = settings.push_contact or ""
-        self._ca = None if settings.push_ca_file is None else _read_setting("push_ca_file", settings.push_ca_file)
+        self._verify = httpx.create_ssl_context()
+        if settings.push_ca_file is not None:
+            _add_ca(self._verify, _read_setting("push_ca_file", settings.push_ca_file))
         self._subscribed: dict[str, int] = {}
         self._key: PushKey | None = None
         if settings.push_key_file is not None:
@@ -174,8 +197,9 @@ class Push:
 
     @property
     def key(self) -> PushKey:
-        """The key pair, once the server has started."""
-        assert self._key is not None
+        """The key pair; a `StoreUnavailableError` until the store has given one."""
+        if self._key is None:
+            raise StoreUnavailableError
         return self._key
 
     def check(self, endpoint: str, p256dh: str, auth: str) -> None:
@@ -217,11 +241,13 @@ class Push:
         }
 
     def _deliverer(self, vendor: str, key: PushKey, resolver: ThreadPoolExecutor) -> PushDeliverer:
-        transport = transport_of(vendor, resolver, self._ca)
+        transport = transport_of(resolver, self._verify)
         return PushDeliverer(vendor, key, self._contact, transport, self._is_wanted, self._on_gone)
 
     async def _is_wanted(self, notice: PushNotice) -> bool:
         """Return whether the browser is still subscribed, as far as the session is still there."""
+        if has_expired(notice.subscription, self._clock.now()):
+            return False
         record = await self._store.load(notice.message["session_id"])
         if record is None or record.position.epoch != notice.epoch:
             return True
@@ -236,8 +262,15 @@ def _key_of(pem: str) -> PushKey:
     """Return the key pair in the text of a file."""
     try:
         return PushKey(pem.encode())
-    except ValueError as error:
+    except (TypeError, ValueError, UnsupportedAlgorithm) as error:  # A TypeError: it has a password.
         raise ConfigurationError("push_key_file must have a private key of P-256 in PEM.") from error
+
+
+def _add_ca(verify: ssl.SSLContext, pem: str) -> None:
+    try:
+        verify.load_verify_locations(cadata=pem)
+    except ssl.SSLError as error:
+        raise ConfigurationError("push_ca_file must have certificates in PEM.") from error
 
 
 def _read_setting(name: str, path: Path) -> str:

@@ -22,7 +22,12 @@ RESULTS: Final[tuple[SendResult, ...]] = get_args(SendResult)
 
 
 class Try(NamedTuple):
-    """What a try came to: a status, or an error, in so many milliseconds; `verdict` where no other try is to follow."""
+    """What a try came to: a status, or an error, in so many milliseconds.
+
+    Attributes:
+        verdict: What becomes of the notice, where the status does not decide that.
+        is_of_notice: Whether the fault is of this notice, and its receiver may well be up.
+    """
 
     status: int = 0
     error: str = ""
@@ -30,6 +35,7 @@ class Try(NamedTuple):
     retry_after_s: float | None = None
     body: bytes = b""
     verdict: Ending | None = None
+    is_of_notice: bool = False
 
     @property
     def has_succeeded(self) -> bool:
@@ -39,11 +45,13 @@ class Try(NamedTuple):
     @property
     def is_gone(self) -> bool:
         """Whether the receiver wants no more notices."""
-        return self.status == HTTPStatus.GONE
+        return self.status == HTTPStatus.GONE and self.verdict is None
 
     @property
     def is_outage(self) -> bool:
         """Whether it shows that the receiver is away or overloaded, rather than that it refuses this notice."""
+        if self.is_of_notice:
+            return False
         return self.status == 0 or self.status == HTTPStatus.TOO_MANY_REQUESTS or self.status >= 500
 
 
@@ -51,9 +59,15 @@ class Receiver:
     """Whether a receiver is up, and when the next try to it may begin."""
 
     def __init__(self) -> None:
-        self.next_try_ms = 0.0
+        self._asked_until_ms = 0.0
+        self._probe_at_ms = 0.0
         self._outages: deque[bool] = deque(maxlen=FAILURES_OF_DOWN)
         self._probes = 0
+
+    @property
+    def next_try_ms(self) -> float:
+        """When the next try may begin."""
+        return max(self._asked_until_ms, self._probe_at_ms)
 
     @property
     def is_down(self) -> bool:
@@ -67,12 +81,13 @@ class Receiver:
         was_down = self.is_down
         self._outages.append(tried.is_outage)
         if tried.has_succeeded:
-            self._probes, self.next_try_ms = 0, 0
+            self._probes, self._probe_at_ms = 0, 0
             return "delivered"
         if tried.status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
-            self._wait(now_ms + min(1000 * (tried.retry_after_s or 0), MAX_RETRY_AFTER_MS))
+            asked_until_ms = now_ms + min(1000 * (tried.retry_after_s or 0), MAX_RETRY_AFTER_MS)
+            self._asked_until_ms = max(self._asked_until_ms, asked_until_ms)
         if self.is_down:
-            self._wait(now_ms + PROBE_PAUSES_MS[min(self._probes, len(PROBE_PAUSES_MS) - 1)])
+            self._probe_at_ms = now_ms + PROBE_PAUSES_MS[min(self._probes, len(PROBE_PAUSES_MS) - 1)]
             self._probes += 1
         first_try_ms = now_ms if taken.first_try_ms is None else taken.first_try_ms
         if tried.is_gone or (was_down and tried.is_outage):
@@ -81,9 +96,6 @@ class Receiver:
         if tries == len(DELAYS_MS):
             return "dead"
         return Later(_wait_ms(tries, first_try_ms, now_ms), tries, first_try_ms)
-
-    def _wait(self, until_ms: float) -> None:
-        self.next_try_ms = max(self.next_try_ms, until_ms)
 
 
 def _wait_ms(tries: int, first_try_ms: int, now_ms: int) -> int:

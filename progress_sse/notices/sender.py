@@ -141,7 +141,7 @@ class Sender:
                 logger.warning("%s is gone (410), and is turned off", self.queue)
                 await self._outbox.turn(self.queue, is_on=False)
             await self._outbox.settle(taken, result, now_ms)
-        except ProblemError as error:
+        except ProblemError as error:  # Its claim ends by itself.
             logger.info("notice %s may be sent again: %s", taken.notice_id, error)
 
     def _note(self, taken: Taken, tried: Try, result: Ending | Later) -> None:

@@ -4,7 +4,7 @@ import hmac
 import json
 import os
 import time
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import b64decode, urlsafe_b64encode
 from hashlib import sha256
 from typing import Final
 
@@ -37,7 +37,7 @@ def base64url(data: bytes) -> str:
 
 def from_base64url(text: str, length: int) -> bytes:
     """Return the bytes that a text stands for; `ValueError` if it does not have that many."""
-    data = urlsafe_b64decode(text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4))
+    data = b64decode(text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4), b"-_", validate=True)
     if len(data) != length:
         raise ValueError(f"must be {length} bytes as base64url")
     return data

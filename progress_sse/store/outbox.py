@@ -161,7 +161,7 @@ class _Queue:
 
 
 class LocalOutbox:
-    """The outbox of a store that one process uses, in memory; with the process end its claims.
+    """The outbox of a store that one process uses, in memory; with the process end its claims, or after `CLAIM_MS`.
 
     A store that keeps notices elsewhere too overrides what begins with an underscore.
     """
@@ -211,6 +211,7 @@ class LocalOutbox:
         for notice_id in entries.due.take_due(now_ms, most):
             entry = entries.waiting[notice_id]
             entry.claim = str(next(self._claims))
+            entries.due.plan(notice_id, now_ms + CLAIM_MS)
             taken.append(Taken(notice_id, queue, entry.notice.body, entry.tries, entry.first_try_ms, entry.claim))
         return taken
 
@@ -220,7 +221,9 @@ class LocalOutbox:
             for queue in self._queues.values():
                 for entry in queue.waiting.values():
                     entry.due_ms = min(entry.due_ms, now_ms + entry.wait_ms)
-                    if not entry.claim:
+                    if entry.claim:
+                        queue.due.plan(entry.notice.notice_id, now_ms + CLAIM_MS)
+                    else:
                         queue.plan(entry)
         self._seen_ms = now_ms
 

@@ -51,6 +51,7 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "literal_error": "must be {expected}",
     "missing": "is missing",
     "path_not_directory": "must be a folder that exists",
+    "string_pattern_mismatch": "must have the form {pattern}",
     "string_too_long": "must have at most {max_length} characters",
     "too_long": "must have at most {max_length} entries",
     "value_error": "{error}",

@@ -8,6 +8,8 @@ import httpx
 import pytest
 
 from progress_sse import ProgressService, create_app
+from progress_sse.core.commands import Subscribe
+from progress_sse.core.subscriptions import Subscription
 from progress_sse.notices import push
 from progress_sse.notices.web_push import PushKey, base64url
 from progress_sse.settings import load_settings
@@ -87,6 +89,9 @@ async def test_a_browser_subscribes_and_ends_that(serving: tuple[httpx.AsyncClie
         {"keys": BODY["keys"] | {"auth": base64url(b"x" * 15)}},
         {"language": "x" * 36},
         {"language": "ja\0"},
+        {"language": "<script> x"},
+        {"language": "ja_JP"},
+        {"keys": BODY["keys"] | {"p256dh": f"!{BROWSER.p256dh[:-1]}"}},
     ],
 )
 async def test_what_is_no_subscription(client: httpx.AsyncClient, change: dict[str, Any]) -> None:
@@ -126,6 +131,56 @@ async def test_a_server_takes_so_many(
     assert (await client.put(paths[1], json=one_more)).status_code == 200
 
 
+async def test_a_session_has_so_many(tmp_path: Path) -> None:
+    """Twenty, of four readers."""
+    async for client, service in connect(tmp_path, **CLOSED):
+        await service.store.create_session("s", total_steps=1)
+        for number in range(21):
+            reader = bearer(make_token(sessions=["s"], sub=f"reader {number // 5}"))
+            answer = await client.put(PATH, json=BODY | {"endpoint": f"{ENDPOINT}{number}"}, headers=reader)
+            assert (answer.status_code == 200) == (number < 20)
+        assert_problem(answer, 409, "too-many-subscriptions")
+
+
+async def test_it_ends_with_the_right_to_read(serving: tuple[httpx.AsyncClient, ProgressService]) -> None:
+    client, service = serving
+    past = service.clock.now().timestamp() - 1
+    expired = Subscription("id", ENDPOINT, BROWSER.p256dh, "", expires_at=past)
+    await service.store.apply("s", Subscribe(expired._replace(expires_at=past + 60)))
+    assert (await client.get(f"{PATH}/id")).status_code == 204
+    await service.store.apply("s", Subscribe(expired))
+    assert_problem(await client.get(f"{PATH}/id"), 404, "session-not-found")
+
+
+async def test_other_pages_cannot_subscribe_a_reader(tmp_path: Path) -> None:
+    """The reader's cookie counts on pages of this server alone."""
+    token = make_token(sessions=["s"])
+    async for client, service in connect(tmp_path, **CLOSED):
+        await service.store.create_session("s", total_steps=1)
+        for site, status in (("cross-site", 403), ("same-origin", 200)):
+            headers = {"Cookie": f"progress_sse={token}", "Sec-Fetch-Site": site}
+            assert (await client.put(PATH, json=BODY, headers=headers)).status_code == status
+        record = await service.store.load("s")
+        assert record is not None
+        [subscription] = record.session.details.subscriptions
+        path = f"{PATH}/{subscription.id}"
+        for site, status in (("cross-site", 403), ("same-origin", 204)):
+            headers = {"Cookie": f"progress_sse={token}", "Sec-Fetch-Site": site}
+            assert (await client.delete(path, headers=headers)).status_code == status
+
+
+async def test_no_answer_has_an_endpoint(serving: tuple[httpx.AsyncClient, ProgressService]) -> None:
+    """Nor have metrics, nor streams."""
+    client, service = serving
+    await client.put(PATH, json=BODY)
+    await service.store.finish_session("s")
+    shown = [(await client.get(path)).text for path in ("/metrics", "/api/progress?label=a:b", "/api/progress/s")]
+    events = await client.get("/api/progress/s/events")
+    for text in (*shown, events.text):
+        assert text
+        assert not [each for each in ("fcm.googleapis.com/", BROWSER.p256dh, base64url(BROWSER.auth)) if each in text]
+
+
 async def test_where_push_is_off(tmp_path: Path) -> None:
     async for client, _ in connect(tmp_path, push=False):
         for method, path in (("GET", "/api/push"), ("PUT", PATH), ("GET", f"{PATH}/x"), ("DELETE", f"{PATH}/x")):
@@ -141,6 +196,10 @@ async def test_who_may_subscribe(tmp_path: Path) -> None:
         assert_problem(await client.put(PATH, json=BODY, headers=bearer(make_token(sessions=["t"]))), 403, "forbidden")
         ticket = await issue_ticket(client, PUBLISH_TOKEN)
         assert_problem(await client.put(PATH, json=BODY, params={"ticket": ticket}), 401, "unauthorized")
+        elsewhere = bearer(make_token(sessions=["t"]))
+        for method in ("GET", "DELETE"):
+            assert_problem(await client.request(method, f"{PATH}/x", params={"ticket": ticket}), 401, "unauthorized")
+            assert_problem(await client.request(method, f"{PATH}/x", headers=elsewhere), 403, "forbidden")
         assert (await client.put(PATH, json=BODY, headers=bearer(reader))).status_code == 200
         link = {"Cookie": f"progress_sse_link={reader}", "Sec-Fetch-Site": "same-origin"}
         other = BODY | {"endpoint": f"{ENDPOINT}2"}

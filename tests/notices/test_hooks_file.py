@@ -89,7 +89,7 @@ def test_urls_that_need_no_more(tmp_path: Path, url: str) -> None:
 MISTAKES: dict[str, tuple[str, str]] = {
     "no TOML": ("[hooks.a\n", "line 1"),
     "another table": ("[hook.a]\n", "hook: is not known."),
-    "a name": (f"[hooks.A]\n{URL}{SIGNED}", "hooks.A.[key]: is not valid."),
+    "a name": (f"[hooks.A]\n{URL}{SIGNED}", "hooks.A.[key]: must have the form ^[a-z0-9_-]{1,32}$."),
     "twenty-one": (
         "".join(f"[hooks.h{number}]\n{URL}{SIGNED}" for number in range(21)),
         "hooks: must have at most 20 entries.",

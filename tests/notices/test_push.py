@@ -1,16 +1,24 @@
 """Push to browsers: whose endpoints are taken, what is sent to whom, and what vendors answer."""
 
+import asyncio
 import json
+import socket
+import ssl
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
 from progress_sse._internal.http_library import httpx
 from progress_sse.core.commands import Subscribe, Unsubscribe
+from progress_sse.core.errors import ConfigurationError, StoreUnavailableError
 from progress_sse.core.subscriptions import Subscription
 from progress_sse.notices import push
+from progress_sse.notices.delivery import NotAllowedError
 from progress_sse.notices.notifier import Notifier
 from progress_sse.notices.push import LIFETIME_S, Push, Vendors
 from progress_sse.notices.web_push import PushKey, base64url
@@ -23,6 +31,11 @@ from tests.notices.test_sender import pass_time, settle
 from tests.notices.test_web_push import Browser
 
 ENDPOINT = "https://fcm.googleapis.com/fcm/send/secret"
+LOCKED_KEY = (
+    ec.generate_private_key(ec.SECP256R1())
+    .private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"password"))
+    .decode()
+)
 
 
 @pytest.mark.parametrize(
@@ -33,6 +46,8 @@ ENDPOINT = "https://fcm.googleapis.com/fcm/send/secret"
         ("https://fcm.googleapis.com:443/x", "push:fcm.googleapis.com"),
         ("https://FCM.googleapis.com/x", "push:fcm.googleapis.com"),
         ("https://localhost:8443/x", "push:localhost:8443"),
+        ("https://push.example/x", "push:push.example:443"),
+        ("https://a.push.example/x", None),
         ("https://localhost/x", None),
         ("https://localhost:8444/x", None),
         ("https://fcm.googleapis.com:8443/x", None),
@@ -51,17 +66,21 @@ ENDPOINT = "https://fcm.googleapis.com/fcm/send/secret"
 )
 def test_endpoints(endpoint: str, queue: str | None) -> None:
     """They are those of a vendor by name, and not what only looks like one."""
-    vendors = Vendors(("fcm.googleapis.com", "push.services.mozilla.com", "localhost:8443"))
+    vendors = Vendors(("fcm.googleapis.com", "push.services.mozilla.com", "localhost:8443", "push.example:443"))
     assert vendors.queue_of(endpoint) == queue
 
 
 class Vendor:
-    """A vendor that answers with `status`, and a browser that reads what comes."""
+    """A vendor that answers with `status`, or fails by `error`, and a browser that reads what comes."""
 
     def __init__(self) -> None:
         self.browser = Browser.new()
         self.status = 201
         self.reason = ""
+        self.error: Exception | None = None
+        self.answers = asyncio.Event()
+        self.answers.set()
+        self.headers: dict[str, str] = {}
         self.requests: list[httpx.Request] = []
 
     def subscription(self, **values: Any) -> Subscription:
@@ -71,7 +90,10 @@ class Vendor:
 
     async def answer(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
-        return httpx.Response(self.status, content=self.reason.encode())
+        await self.answers.wait()
+        if self.error is not None and request.url.path.startswith("/nowhere"):
+            raise self.error
+        return httpx.Response(self.status, headers=self.headers, content=self.reason.encode())
 
     @property
     def messages(self) -> list[Any]:
@@ -82,7 +104,7 @@ class Vendor:
 def vendor(monkeypatch: pytest.MonkeyPatch) -> Vendor:
     vendor = Vendor()
 
-    def transport_of(_vendor: str, _resolver: ThreadPoolExecutor, _ca: str | None) -> httpx.AsyncBaseTransport:
+    def transport_of(_resolver: ThreadPoolExecutor, _verify: ssl.SSLContext) -> httpx.AsyncBaseTransport:
         return httpx.MockTransport(vendor.answer)
 
     monkeypatch.setattr(push, "transport_of", transport_of)
@@ -125,7 +147,9 @@ async def test_the_end_is_pushed(store: ProgressStore, vendor: Vendor) -> None:
     assert str(request.url) == ENDPOINT
     assert (request.headers["content-encoding"], request.headers["urgency"]) == ("aes128gcm", "high")
     assert LIFETIME_S - 5 <= int(request.headers["ttl"]) <= LIFETIME_S
-    assert len(request.headers["topic"]) == 32
+    topic = request.headers["topic"]
+    key = await store.backend.outbox.keep(push.KEY_NAME, b"")
+    assert (len(topic), topic) == (32, PushKey(key).topic("s"))
     assert request.headers["authorization"].startswith("vapid t=")
     assert vendor.messages == [
         {"event": "failed", "session_id": "s", "percentage": 50, "total_steps": 2, "language": "ja"}
@@ -149,8 +173,9 @@ async def test_who_is_not_subscribed_gets_none(
     assert vendor.requests == []
 
 
+@pytest.mark.parametrize("change", ["unsubscribed", "deleted", "replaced"])
 async def test_what_waits_is_sent_though_the_session_goes(
-    store: ProgressStore, vendor: Vendor, clock: ManualClock
+    store: ProgressStore, vendor: Vendor, clock: ManualClock, change: str
 ) -> None:
     """But not to a browser that has unsubscribed since."""
     vendor.status = 500
@@ -158,10 +183,19 @@ async def test_what_waits_is_sent_though_the_session_goes(
     await store.finish_session("s", success=False)
     await settle()
     assert len(vendor.requests) == 2
-    await store.apply("s", Unsubscribe("phone"))
+    match change:
+        case "unsubscribed":
+            await store.apply("s", Unsubscribe("phone"))
+        case "expired":
+            await store.apply("s", Subscribe(vendor.subscription(expires_at=clock.now().timestamp() + 1)))
+        case "deleted":
+            await store.delete_session("s")
+        case _:
+            await store.create_session("s", total_steps=1)
     vendor.status = 201
     await pass_time(clock, 7)
-    assert [message.get("link") for message in vendor.messages[2:]] == [True]
+    sent = [message.get("link") for message in vendor.messages[2:]]
+    assert sorted(sent, key=str) == ([True] if change in {"unsubscribed", "expired"} else [None, True])
     assert await store.backend.outbox.counts("push:fcm.googleapis.com") == (0, 0)
 
 
@@ -187,6 +221,13 @@ async def test_a_browser_that_is_gone_is_forgotten(store: ProgressStore, vendor:
     assert record is not None
     assert record.session.details.subscriptions == ()
     assert await store.backend.outbox.counts("push:fcm.googleapis.com") == (0, 0)
+    vendor.status = 201
+    await store.create_session("t", total_steps=1)
+    await store.apply("t", Subscribe(vendor.subscription()))
+    await store.finish_session("t")
+    await settle()
+    assert vendor.messages[-1]["session_id"] == "t"
+    assert await store.backend.outbox.turned_off() == frozenset()
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 413])
@@ -194,7 +235,7 @@ async def test_a_refusal_is_final(
     store: ProgressStore, vendor: Vendor, clock: ManualClock, status: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is logged, without the endpoint, and removes nothing."""
-    vendor.status, vendor.reason = status, f"Not\x1b {ENDPOINT} any more{'.' * 5000}"
+    vendor.status, vendor.reason = status, f"Not\x1b {ENDPOINT} /fcm/send/secret secret any more{'.' * 5000}"
     await store.finish_session("s", success=False)
     await pass_time(clock, 10)
     assert len(vendor.requests) == 1
@@ -202,7 +243,7 @@ async def test_a_refusal_is_final(
     record = await store.load("s")
     assert record is not None
     assert len(record.session.details.subscriptions) == 1
-    assert f"refuses messages ({status}): 'Not\\x1b \\u2026 any more..." in caplog.text
+    assert f"refuses messages ({status}): 'Not\\x1b \\u2026 \\u2026 \\u2026 any more..." in caplog.text
     assert len(caplog.text) < 1000
     assert "secret" not in caplog.text
 
@@ -214,6 +255,125 @@ async def test_a_message_is_of_use_for_a_day(store: ProgressStore, vendor: Vendo
     assert len(vendor.requests) == 7
     assert await store.backend.outbox.counts("push:fcm.googleapis.com") == (0, 1)
     assert int(vendor.requests[-1].headers["ttl"]) < LIFETIME_S / 2
+
+
+@pytest.mark.parametrize(("headers", "pause_s"), [({"Retry-After": "60"}, 60), ({}, 30)])
+async def test_a_vendor_may_ask_to_wait(
+    store: ProgressStore, vendor: Vendor, clock: ManualClock, headers: dict[str, str], pause_s: int
+) -> None:
+    """All its messages wait, also where another one has just succeeded."""
+    vendor.status, vendor.headers = 429, headers
+    await store.finish_session("s", success=False)
+    await settle()
+    vendor.status = 201
+    await store.create_session("t", total_steps=1)
+    await store.apply("t", Subscribe(vendor.subscription()))
+    await store.finish_session("t")
+    await pass_time(clock, pause_s - 2)
+    assert len(vendor.requests) == 1
+    await pass_time(clock, 4)
+    assert len(vendor.requests) == 3
+
+
+async def test_thirty_two_at_a_time(store: ProgressStore, vendor: Vendor) -> None:
+    """Of one vendor; another one does not wait for it."""
+    vendor.answers.clear()
+    elsewhere = "https://updates.push.services.mozilla.com/wpush/v2/x"
+    for number in range(40):
+        session_id = f"t{number}"
+        await store.create_session(session_id, total_steps=1)
+        await store.apply(session_id, Subscribe(vendor.subscription()))
+        await store.finish_session(session_id)
+    await settle()
+    assert len(vendor.requests) == 32
+    await store.apply("s", Subscribe(vendor.subscription(endpoint=elsewhere)))
+    await store.finish_session("s")
+    await settle()
+    assert [str(each.url) for each in vendor.requests[32:]] == [elsewhere]
+    vendor.answers.set()
+    await settle()
+    assert len(vendor.requests) == 41
+
+
+@pytest.mark.parametrize(
+    "error", [NotAllowedError("no address"), socket.gaierror("no name")], ids=["inside", "no name"]
+)
+async def test_endpoints_that_are_made_up_stop_no_others(
+    store: ProgressStore, vendor: Vendor, error: Exception
+) -> None:
+    vendor.error = error
+    made_up = "https://nowhere.fcm.googleapis.com/nowhere"
+    for number in range(9):
+        await store.apply("s", Subscribe(vendor.subscription(id=f"{number}", caller=f"{number}", endpoint=made_up)))
+    await store.finish_session("s")
+    await settle()
+    assert len(vendor.requests) == 10
+    await store.create_session("t", total_steps=1)
+    await store.apply("t", Subscribe(vendor.subscription()))
+    await store.finish_session("t")
+    await settle()
+    assert vendor.messages[-1]["session_id"] == "t"
+
+
+async def test_a_store_that_is_away_delays_a_message(
+    store: ProgressStore, vendor: Vendor, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not known then whether the browser is still subscribed."""
+
+    async def fail(_session_id: str) -> None:
+        raise StoreUnavailableError
+
+    with monkeypatch.context() as away:
+        away.setattr(store, "load", fail)
+        await store.finish_session("s")
+        await settle()
+    assert vendor.requests == []
+    await pass_time(clock, 10)
+    assert [message["event"] for message in vendor.messages] == ["completed"]
+
+
+async def test_the_key_comes_once_the_store_gives_it(
+    store: ProgressStore, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until then there is none; the server starts all the same."""
+
+    async def fail(_name: str, _value: bytes) -> bytes:
+        raise StoreUnavailableError
+
+    settings = load_settings(store="sqlite:///x", push=True, push_contact="mailto:ops@example.org")
+    offered = Push(store, clock, settings)
+    notifier = Notifier(store, clock, settings, offered)
+    with monkeypatch.context() as away:
+        away.setattr(store.backend.outbox, "keep", fail)
+        await notifier.start()
+        await settle()
+        with pytest.raises(StoreUnavailableError):
+            _ = offered.key
+    await pass_time(clock, 10)
+    assert len(offered.key.public) == 87
+    await notifier.aclose()
+
+
+@pytest.mark.parametrize("name", ["push_ca_file", "push_key_file"])
+@pytest.mark.parametrize("text", ["", "nonsense", LOCKED_KEY], ids=["empty", "nonsense", "key with a password"])
+async def test_a_file_of_another_kind_is_refused(
+    store: ProgressStore, clock: ManualClock, tmp_path: Path, name: str, text: str
+) -> None:
+    path = tmp_path / "file.pem"
+    path.write_text(text)
+    settings = load_settings(store="sqlite:///x", push=True, push_contact="mailto:ops@example.org", **{name: path})
+    with pytest.raises(ConfigurationError, match=name):
+        Push(store, clock, settings)
+
+
+async def test_a_vendor_has_no_private_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Even one that is named with its port."""
+    inside = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.1", 8443))]
+    monkeypatch.setattr("progress_sse.notices.delivery.getaddrinfo", lambda *_, **__: inside)
+    with ThreadPoolExecutor(1) as resolver:
+        transport = push.transport_of(resolver, ssl.create_default_context())
+        with pytest.raises(NotAllowedError):
+            await transport.handle_async_request(httpx.Request("POST", "https://push.example:8443/x"))
 
 
 async def test_servers_of_a_store_share_the_key(store: ProgressStore, clock: ManualClock) -> None:

@@ -65,6 +65,20 @@ def test_the_receiver_may_ask_to_wait(tried: Try, pause_ms: int) -> None:
     assert max(receiver.next_try_ms - NOW, 0) == pause_ms
 
 
+def test_a_success_that_was_under_way_does_not_end_the_wait() -> None:
+    receiver = Receiver()
+    later(receiver, Try(429, retry_after_s=600.0), taken())
+    receiver.result_of(taken(), SUCCESS, NOW)
+    assert receiver.next_try_ms == NOW + 600_000
+
+
+def test_a_fault_of_the_notice_is_no_outage() -> None:
+    receiver = Receiver()
+    for _ in range(9):
+        assert later(receiver, Try(0, "no name", is_of_notice=True), taken()).tries == 1
+    assert not receiver.is_down
+
+
 def test_after_eight_outages_it_is_down() -> None:
     """Probes use up no tries, and come at doubling pauses; the first success ends that."""
     receiver = Receiver()
@@ -97,4 +111,5 @@ def test_a_refusal_shows_that_it_is_up() -> None:
 
 def test_one_that_is_gone_keeps_what_waits() -> None:
     assert Try(410).is_gone
+    assert not Try(410, verdict="delivered").is_gone
     assert later(Receiver(), Try(410), taken(3, NOW)) == Later(0, 3, NOW)

@@ -9,7 +9,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from progress_sse.notices import web_push
 from progress_sse.notices.web_push import PADDED_BYTES, PushKey, base64url, check_key, encrypt, from_base64url
+
+NOW_S = 1_767_323_045
 
 
 class Browser(NamedTuple):
@@ -58,16 +61,27 @@ def test_what_is_no_key(text: str) -> None:
         check_key(f"{Browser.new().p256dh}AA")
 
 
-def test_the_vendor_knows_the_server() -> None:
-    """By a token for its origin, which is signed with the key that the browser subscribed to."""
+def test_the_vendor_knows_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By a token for its origin and half a day, which is signed with the key that the browser subscribed to."""
+    monkeypatch.setattr(web_push.time, "time", lambda: float(NOW_S))
     key = PushKey(PushKey.generate())
     header = key.authorization("https://push.example", "mailto:ops@example.org")
     assert header == key.authorization("https://push.example", "mailto:ops@example.org")
     scheme, token, public = header.replace(",", "").split(" ")
     point = from_base64url(public.removeprefix("k="), 65)
     verifier = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
-    claims = jwt.decode(token.removeprefix("t="), verifier, algorithms=["ES256"], audience="https://push.example")
+    claims = jwt.decode(
+        token.removeprefix("t="),
+        verifier,
+        algorithms=["ES256"],
+        audience="https://push.example",
+        options={"verify_exp": False},
+    )
     assert (scheme, claims["sub"]) == ("vapid", "mailto:ops@example.org")
+    assert 0 < claims["exp"] - NOW_S <= 12 * 3600
+    assert key.authorization("https://other.example", "mailto:ops@example.org") != header
+    monkeypatch.setattr(web_push.time, "time", lambda: NOW_S + 7 * 3600.0)
+    assert key.authorization("https://push.example", "mailto:ops@example.org") != header
     assert check_key(key.public) == public.removeprefix("k=")
 
 

@@ -12,7 +12,7 @@ from progress_sse.auth.authorizer import caller_of
 from progress_sse.auth.cookies import is_by_link
 from progress_sse.core.commands import Unsubscribe
 from progress_sse.core.errors import PathNotFoundError, SessionNotFoundError
-from progress_sse.core.subscriptions import Subscription
+from progress_sse.core.subscriptions import Subscription, has_expired
 from progress_sse.service import ProgressService
 
 if TYPE_CHECKING:
@@ -57,7 +57,8 @@ async def find(service: ProgressService, request: Request) -> Reply:
     session_id, wanted = session_id_of(request), request.path_params["subscription_id"]
     await service.authorizer.check(request, "read", session_id)
     record = await service.store.load(session_id)
-    if record is None or all(each.id != wanted for each in record.session.details.subscriptions):
+    subscriptions = () if record is None else record.session.details.subscriptions
+    if all(each.id != wanted or has_expired(each, service.clock.now()) for each in subscriptions):
         raise SessionNotFoundError("There is no such subscription.")
     return Reply(204, UNCACHED)
 

@@ -5,7 +5,7 @@ import pytest
 from progress_sse.core.errors import ConflictError
 from progress_sse.store import outbox
 from progress_sse.store.backend import FullBackend
-from progress_sse.store.outbox import LIFETIME_MS, OVERTAKE_MS, Later, Notice, Taken
+from progress_sse.store.outbox import CLAIM_MS, LIFETIME_MS, OVERTAKE_MS, Later, Notice, Taken
 from progress_sse.store.types import Record
 from tests.store.changes import after, created, moved, removed
 
@@ -119,6 +119,14 @@ async def test_a_result_counts_under_its_claim_alone(job: Job) -> None:
     assert await job.outbox.settle(taken, "delivered", NOW)
     assert not await job.outbox.settle(taken, "delivered", NOW)
     assert await job.outbox.counts("q") == (0, 0)
+
+
+async def test_a_claim_ends_by_itself(job: Job) -> None:
+    """As where the store failed as its result came; also if the clock was set back meanwhile."""
+    await job.commit(notice(1))
+    for now_ms in (NOW, NOW + CLAIM_MS, NOW - 86_400_000):
+        assert await job.numbers(now_ms + (CLAIM_MS if now_ms < NOW else 0)) == [1]
+        assert await job.numbers(now_ms + CLAIM_MS - 1) == []
 
 
 async def test_it_outlives_its_session(job: Job) -> None:
