@@ -2,6 +2,7 @@
 
 import os
 import re
+import ssl
 import tomllib
 from base64 import b64decode
 from collections.abc import Mapping
@@ -37,9 +38,10 @@ _SECRET_BYTES: Final = range(24, 65)
 _HOST: Final = re.compile(rb"[0-9A-Za-z._-]+|[0-9A-Fa-f:.]+")
 _PORTS: Final = range(1, 65_536)
 _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
-_HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e\x80-\xff]{0,4096}")
+_HEADER_VALUE: Final = re.compile(r"(?![\t ])(?!.*[\t ]$)[\t\x20-\x7e\x80-\xff]{0,4096}")
 _OWN_HEADERS: Final = re.compile(
-    r"(host|content-.*|webhook-.*|transfer-encoding|connection|upgrade|te|trailer|expect)", re.IGNORECASE
+    r"host|accept-encoding|user-agent|content-.*|webhook-.*|transfer-encoding|connection|upgrade|te|trailer|expect",
+    re.IGNORECASE,
 )
 
 
@@ -119,7 +121,7 @@ def _from_environment(name: str, info: ValidationInfo) -> str:
     environment: Mapping[str, str] = info.context["environment"]
     if not environment.get(name):
         raise ValueError("names a variable that is not set")
-    return environment[name]
+    return environment[name].strip()
 
 
 def _check_secret(text: str) -> str:
@@ -163,8 +165,16 @@ def _check_header_name(name: str) -> str:
 
 def _check_header_value(value: str) -> str:
     if not _HEADER_VALUE.fullmatch(value):
-        raise ValueError("has a character that no header can bring")
+        raise ValueError("cannot be the value of a header")
     return value
+
+
+def _check_ca(pem: str) -> str:
+    try:
+        ssl.create_default_context(cadata=pem)
+    except (ssl.SSLError, ValueError) as error:
+        raise ValueError("must have certificates in PEM") from error
+    return pem
 
 
 def _check_prefix(prefix: str) -> str:
@@ -208,7 +218,7 @@ class _Entry(BaseModel):
     label: Annotated[list[StrictStr], AfterValidator(_check_labels)] = []
     private: StrictBool = False
     proxy: StrictBool = False
-    ca_file: _Content | None = None
+    ca_file: Annotated[_Content, AfterValidator(_check_ca)] | None = None
 
     @model_validator(mode="after")
     def has_a_secret(self) -> Self:

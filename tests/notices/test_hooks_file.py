@@ -3,6 +3,7 @@
 import base64
 from pathlib import Path
 
+import certifi
 import pytest
 from click.testing import CliRunner
 
@@ -38,7 +39,7 @@ def test_the_file_of_the_documents_is_right(tmp_path: Path, monkeypatch: pytest.
 def test_all_that_a_hook_may_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOOK_AUTH", "Bearer t")
     (tmp_path / "tenant").write_text("shop\n")
-    (tmp_path / "ca.pem").write_text("-----BEGIN CERTIFICATE-----\n")
+    (tmp_path / "ca.pem").write_text(certifi.contents())
     other = base64.b64encode(b"o" * 64).decode()
     (hook,) = read(
         tmp_path,
@@ -67,7 +68,7 @@ def test_all_that_a_hook_may_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert dict(hook.headers) == {"X-A": "é", "Authorization": "Bearer t", "X-Tenant": "shop"}
     assert hook.events == {"started", "stalled", "recovered"}
     assert hook.wanted == SessionFilter("shop:", frozenset({("team", "search")}))
-    assert (hook.is_private, hook.uses_proxy, hook.ca) == (True, True, "-----BEGIN CERTIFICATE-----")
+    assert (hook.is_private, hook.uses_proxy, hook.ca) == (True, True, certifi.contents().strip())
 
 
 def test_what_it_has_by_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,13 +124,21 @@ MISTAKES: dict[str, tuple[str, str]] = {
         f'[hooks.a]\n{URL}secret_file = "missing"',
         "hooks.a.secret_file: cannot be read: No such file or directory.",
     ),
+    "no certificates": (
+        f'[hooks.a]\n{URL}{SIGNED}ca_file = "hooks.toml"',
+        "hooks.a.ca_file: must have certificates in PEM.",
+    ),
+    "a blank before a header": (
+        f'[hooks.a]\n{URL}{SIGNED}headers = {{ X-A = " b" }}',
+        "hooks.a.headers.X-A: cannot be the value of a header.",
+    ),
     "no variable": (
         f'[hooks.a]\n{URL}secret_env = "NOT_SET_AT_ALL"',
         "hooks.a.secret_env: names a variable that is not set.",
     ),
     "a line end in a header": (
         f'[hooks.a]\n{URL}{SIGNED}headers = {{ X-A = "a\\nb" }}',
-        "hooks.a.headers.X-A: has a character that no header can bring.",
+        "hooks.a.headers.X-A: cannot be the value of a header.",
     ),
     "a header of ours": (
         f'[hooks.a]\n{URL}{SIGNED}headers = {{ Webhook-Id = "1" }}',
