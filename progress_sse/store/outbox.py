@@ -67,8 +67,8 @@ class Outbox(Protocol):
         """How many notices of each queue this process dropped unsent: there were too many, or they were too old."""
 
     @property
-    def is_durable(self) -> bool:
-        """Whether notices outlive this process."""
+    def unsaved(self) -> int:
+        """How many notices wait that end with this process."""
 
     async def take(self, queue: str, now_ms: int, most: int) -> Sequence[Taken]:
         """Claim the notices that are due longest, and return them.
@@ -166,8 +166,6 @@ class LocalOutbox:
     A store that keeps notices elsewhere too overrides what begins with an underscore.
     """
 
-    is_durable = False
-
     def __init__(self, waiting: Iterable[Entry] = (), dead: Iterable[Entry] = (), off: Iterable[str] = ()) -> None:
         """Begin with what was stored, in the order of the commits."""
         self.lost = Counter[str]()
@@ -175,11 +173,16 @@ class LocalOutbox:
         self._off = set(off)
         self._values: dict[str, bytes] = {}
         self._claims = itertools.count(1)
-        self._seen_ms = 0
+        self._seen_ms = math.inf  # What is loaded may have been planned by a clock that was ahead.
         for entry in waiting:
             self._queues[entry.notice.queue].add(entry)
         for entry in dead:
             self._queues[entry.notice.queue].dead[entry.notice.notice_id] = entry
+
+    @property
+    def unsaved(self) -> int:
+        """The number; see `Outbox.unsaved`."""
+        return sum(len(queue.waiting) for queue in self._queues.values())
 
     async def _store(self, entries: Sequence[Entry]) -> None:
         """Store when and how often notices were tried, and which are dead."""
@@ -220,6 +223,7 @@ class LocalOutbox:
         if now_ms < self._seen_ms:
             for queue in self._queues.values():
                 for entry in queue.waiting.values():
+                    entry.notice = entry.notice._replace(made_ms=min(entry.notice.made_ms, now_ms))
                     entry.due_ms = min(entry.due_ms, now_ms + entry.wait_ms)
                     if entry.claim:
                         queue.due.plan(entry.notice.notice_id, now_ms + CLAIM_MS)

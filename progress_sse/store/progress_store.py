@@ -91,10 +91,11 @@ class ProgressStore(SessionOperations):
         """Remove sessions created more than `max_age_hours` ago, and return how many.
 
         Running ones stay that were updated since, or whose worker holds a lease. Idempotency keys that no longer count
-        are deleted, too.
+        and notices that nothing sends are deleted, too.
         """
         now = self._clock.now()
         await self.backend.forget_keys(oldest_counting_use(now))
+        await self.backend.outbox.discard((), int(now.timestamp() * 1000))
         limit = state_machine.age_limit(now, max_age_hours)
         watched = frozenset(await self.backend.leases.watched())
         return await self.backend.expire(

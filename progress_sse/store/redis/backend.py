@@ -242,8 +242,7 @@ class RedisBackend:
             await self._followed.on_commit(keys.channel, change, int(revision) if outcome == scripts.APPLIED else None)
         if change.lines and outcome == scripts.APPLIED:
             self.lines.on_commit(change, keys, *further[:2])
-        if change.notices:
-            await self.outbox.on_commit(change, further[-1] if outcome == scripts.APPLIED else ())
+        await self.outbox.on_commit(change, further[-1] if change.notices and outcome == scripts.APPLIED else ())
         await self.leases.after_commit(change)
         if change.record is None:
             await self._keep_orphaned_keys(change.session_id, keys_left)
@@ -276,14 +275,10 @@ class RedisBackend:
             published.add_done_callback(has_failed)  # Lists are looked at from time to time, too.
 
     async def _keep_orphaned_keys(self, session_id: str, keys_left: int) -> None:
-        """Count the idempotency keys that a removed session leaves, and delete the oldest such keys for them.
-
-        Enter its notices again.
-        """
+        """Count the idempotency keys that a removed session leaves, and delete the oldest such keys for them."""
+        if not keys_left:
+            return
         try:
-            await self.outbox.enter_again(session_id)
-            if not keys_left:
-                return
             surplus = await self._executor.run(
                 scripts.KEEP_ORPHANED_KEYS,
                 [self._keyspace.orphans],

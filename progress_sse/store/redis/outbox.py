@@ -5,12 +5,15 @@ the notice itself decides whether it is due, and the script that claims it.
 """
 
 import asyncio
+import math
 import secrets
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 from progress_sse._internal.tasks import has_failed
+from progress_sse.core.errors import StoreFullError, StoreUnavailableError
 from progress_sse.store import outbox
 from progress_sse.store.outbox import CLAIM_MS, LIFETIME_MS, OVERTAKE_MS, Ending, Later, Notice, Taken
 from progress_sse.store.redis.checked_decoder import CheckedDecoder
@@ -20,9 +23,6 @@ from progress_sse.store.redis.pipeline import CommandExecutor, PendingCommand
 from progress_sse.store.redis.scripts import REVIVE_NOTICE, SETTLE_NOTICE, TAKE_NOTICE
 from progress_sse.store.seals import sealed, unsealed
 from progress_sse.store.types import Change, fingerprint
-
-KEPT_MS: Final = LIFETIME_MS + 86_400_000
-"""Milliseconds for which Redis keeps the notices of a session beyond the newest one's commit."""
 
 YOUNG_MS: Final = 120_000
 """An entry without a notice that is younger than so many milliseconds may be of a commit that is under way."""
@@ -63,7 +63,7 @@ def _decode_place(member: bytes) -> Place:
 class RedisOutbox:
     """The outbox of all sessions in one store."""
 
-    is_durable = True
+    unsaved = 0
 
     def __init__(
         self, executor: CommandExecutor, keyspace: Keyspace, decode: CheckedDecoder, *, is_cluster: bool
@@ -73,7 +73,7 @@ class RedisOutbox:
         self._keyspace = keyspace
         self._decode = decode
         self._is_cluster = is_cluster
-        self._seen_ms = 0
+        self._seen_ms = defaultdict[str, float](lambda: math.inf)
 
     def arguments(self, change: Change) -> list[Argument]:
         """Return the arguments of the script `COMMIT` that have its notices."""
@@ -85,7 +85,7 @@ class RedisOutbox:
             place = str(Place.of(notice, change.session_id))
             lane = fingerprint(notice.lane)
             fields += [notice.notice_id, notice.queue, lane, notice.made_ms, place, body, notice.most_in_lane]
-        return [len(fields), *fields, KEPT_MS]
+        return [len(fields), *fields, LIFETIME_MS]
 
     def indexes(self, change: Change) -> list[str]:
         """Return the keys of the indexes that the script of a commit enters its notices into, one for each."""
@@ -101,17 +101,22 @@ class RedisOutbox:
             await asyncio.gather(*entries)
 
     async def on_commit(self, change: Change, gone: Sequence[bytes]) -> None:
-        """Enter the notices again, and remove the entries of those that had to go for them."""
+        """Enter the notices again, and remove the entries of those that had to go for them.
+
+        Where the session is removed, enter all that wait: the index may have been lost.
+        """
         for queue, place in zip(gone[::2], gone[1::2], strict=True):
             self.lost[queue.decode()] += 1
             removed = self._executor.submit(
                 PendingCommand(None, (), ("ZREM", self._keyspace.waiting(queue.decode()), place), is_write=False)
             )
             removed.add_done_callback(has_failed)  # A sender that finds nothing under it removes it.
-        await self.enter(change)
+        with suppress(StoreFullError, StoreUnavailableError):  # They were entered before the commit.
+            await self.enter(change)
+            if change.record is None:
+                await self._enter_again(change.session_id)
 
-    async def enter_again(self, session_id: str) -> None:
-        """Enter what waits of a session that was removed: the index may have been lost."""
+    async def _enter_again(self, session_id: str) -> None:
         values = await self._executor.execute("HGETALL", self._keyspace.of(session_id).notices)
         for fields in (header.decode().split(" ") for header in values[1::2]):
             if len(fields) == _FIELDS and fields[_STATE] == "w":
@@ -120,15 +125,16 @@ class RedisOutbox:
     async def _plan(self, queue: str, place: Place, at_ms: int) -> None:
         index = self._keyspace.waiting(queue)
         await self._executor.execute("ZADD", index, at_ms, str(place))
-        await self._executor.execute("PEXPIRE", index, KEPT_MS)
+        await self._executor.execute("PEXPIRE", index, LIFETIME_MS)
 
     async def take(self, queue: str, now_ms: int, most: int) -> Sequence[Taken]:
         """Claim notices; see `Outbox.take`."""
         index = self._keyspace.waiting(queue)
-        if now_ms < self._seen_ms:  # The clock was set back: each notice knows whether it has waited long enough.
-            for place in await self._places(index):
-                await self._plan(queue, place, now_ms)
-        self._seen_ms = now_ms
+        if now_ms < self._seen_ms[queue]:  # The clock may have been set back: each notice knows when it is due.
+            later = await self._executor.execute("ZRANGE", index, f"({now_ms}", "+inf", "BYSCORE")
+            moved = self._decode.each(index, _decode_place, later)
+            await asyncio.gather(*(self._plan(queue, place, now_ms) for place in moved))
+        self._seen_ms[queue] = now_ms
         taken: list[Taken] = []
         while len(taken) < most:
             page = ("BYSCORE", "LIMIT", 0, most - len(taken))

@@ -60,7 +60,7 @@ def store(connection: sqlite3.Connection, entries: Iterable[Entry]) -> None:
     for entry in entries:
         state = (entry.due_ms, entry.wait_ms, entry.tries, entry.first_try_ms, entry.is_dead)
         connection.execute(
-            "UPDATE notices SET rank = rank + is_dead * (SELECT max(rank) FROM notices),"
+            "UPDATE notices SET rank = CASE WHEN is_dead THEN 1 + (SELECT max(rank) FROM notices) ELSE rank END,"
             " due_ms = ?, wait_ms = ?, tries = ?, first_try_ms = ?, is_dead = ? WHERE notice_id = ?",
             (*state, entry.notice.notice_id),
         )

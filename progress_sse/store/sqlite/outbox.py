@@ -14,7 +14,7 @@ from progress_sse.store.sqlite.writer import SqliteWriter
 class SqliteOutbox(LocalOutbox):
     """The outbox of a file; `purge_soon` is called once text was removed, which the write-ahead log still has."""
 
-    is_durable = True
+    unsaved = 0
 
     def __init__(
         self, reader: SqliteReader, writer: SqliteWriter, damage: DamageLog, purge_soon: Callable[[], None]

@@ -83,9 +83,9 @@ async def test_one_of_a_session_waits_for_the_former(job: Job) -> None:
 async def test_it_waits_no_longer_than_an_hour(job: Job) -> None:
     """From its own commit on; the one that it overtakes is still tried."""
     await job.commit(notice(1))
-    await job.commit(notice(2, made_ms=NOW + MINUTE_MS))
     (first,) = await job.take()
     assert await job.outbox.settle(first, Later(2 * OVERTAKE_MS, 1, NOW), NOW)
+    await job.commit(notice(2, made_ms=NOW + MINUTE_MS))
     assert await job.numbers(NOW + MINUTE_MS + OVERTAKE_MS - 1) == []
     (second,) = await job.take(NOW + MINUTE_MS + OVERTAKE_MS)
     assert int(second.body) == 2
@@ -121,12 +121,27 @@ async def test_a_result_counts_under_its_claim_alone(job: Job) -> None:
     assert await job.outbox.counts("q") == (0, 0)
 
 
+async def test_each_queue_follows_a_clock_that_is_set_back(job: Job) -> None:
+    await job.commit(notice(1), notice(2, queue="other"))
+    for queue in ("q", "other"):
+        (taken,) = await job.take(queue=queue)
+        await job.outbox.settle(taken, Later(5000, 1, NOW), NOW)
+    earlier = NOW - 86_400_000
+    for queue in ("q", "other"):
+        assert await job.numbers(earlier, queue=queue) == []
+    assert [await job.numbers(earlier + 5000, queue=queue) for queue in ("q", "other")] == [[1], [2]]
+
+
 async def test_a_claim_ends_by_itself(job: Job) -> None:
     """As where the store failed as its result came; also if the clock was set back meanwhile."""
     await job.commit(notice(1))
-    for now_ms in (NOW, NOW + CLAIM_MS, NOW - 86_400_000):
-        assert await job.numbers(now_ms + (CLAIM_MS if now_ms < NOW else 0)) == [1]
-        assert await job.numbers(now_ms + CLAIM_MS - 1) == []
+    (former,) = await job.take()
+    assert await job.numbers(NOW + CLAIM_MS - 1) == []
+    (taken,) = await job.take(NOW + CLAIM_MS)
+    assert not await job.outbox.settle(former, "dead", NOW + CLAIM_MS)
+    earlier = NOW - 86_400_000
+    again = await job.take(earlier) or await job.take(earlier + CLAIM_MS)
+    assert [each.notice_id for each in again] == [taken.notice_id]
 
 
 async def test_it_outlives_its_session(job: Job) -> None:

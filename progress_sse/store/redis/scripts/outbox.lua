@@ -40,9 +40,22 @@ local function next_rank(headers)
     return whole(rank)
 end
 
+-- Drops notices that are older than that, of whatever queue.
+local function drop_old(headers, bodies, oldest)
+    local stored = redis.call('HGETALL', headers)
+    for i = 1, #stored, 2 do
+        local notice = parse_header(stored[i + 1])
+        if notice and tonumber(notice[MADE]) < oldest then
+            redis.call('HDEL', headers, stored[i])
+            redis.call('HDEL', bodies, stored[i])
+        end
+    end
+end
+
 -- Keeps the notices of a commit; returns for each that has to go for them: its queue, and its place in the index.
 local function keep_notices(headers, bodies, notices, lifetime_ms)
     local gone = {}
+    drop_old(headers, bodies, tonumber(notices[4]) - tonumber(lifetime_ms))
     for i = 1, #notices, 7 do
         local id, queue, lane, made, place, body, most = unpack(notices, i, i + 6)
         local notice = {next_rank(headers), 'w', made, '0', '0', '-', '-', '0', queue, lane, made, place}

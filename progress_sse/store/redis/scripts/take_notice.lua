@@ -26,7 +26,7 @@ local claimed_until = tonumber(notice[CLAIMED_UNTIL])
 if notice[CLAIM] ~= claim and claimed_until > now and claimed_until <= now + claim_ms then
     return {'later', notice[CLAIMED_UNTIL]}
 end
-local overtakes_at = tonumber(notice[MADE]) + overtake_ms
+local overtakes_at = math.min(tonumber(notice[MADE]), now) + overtake_ms
 if overtakes_at > now and load_lane(headers, notice[QUEUE], notice[LANE])[1].id ~= id then
     return {'later', whole(math.min(overtakes_at, now + look_ms))}
 end
