@@ -237,6 +237,40 @@ async def test_a_hub_that_closes_no_longer_waits_for_its_store(tmp_path: Path) -
         assert asyncio.all_tasks() == before
 
 
+async def test_no_commit_is_without_its_notice(tmp_path: Path) -> None:
+    """Neither while an application starts, nor while it ends and waits for a receiver."""
+    async with receiving() as receiver:
+        hooks = {f"h{number}": receiver.hook(on=["started", "completed"]) for number in range(20)}
+        path = write_hooks(tmp_path / "hooks.toml", **hooks)
+        settings = Settings(store=f"sqlite:///{tmp_path}/hub.db", hooks=path, graceful_timeout_s=1)
+
+        async def run_job(hub: ProgressHub, session_id: str) -> None:
+            while True:
+                try:
+                    await hub.store.start_step(session_id, 1)
+                    await hub.store.finish_session(session_id)
+                except StoreUnavailableError:
+                    await asyncio.sleep(0)
+                else:
+                    return
+
+        hub = ProgressHub(settings)
+        at_the_start = asyncio.create_task(run_job(hub, "first"))
+        async with hub.lifespan():
+            await at_the_start
+            await eventually(lambda: len(receiver.received) == 40, WAIT_S)
+            receiver.delay_s = WAIT_S
+            await hub.store.start_step("second", 1)
+            await eventually(lambda: len(receiver.received) == 60, WAIT_S)
+            at_the_end = asyncio.create_task(asyncio.sleep(0.1))
+            at_the_end.add_done_callback(lambda _: jobs.append(asyncio.create_task(run_job(hub, "third"))))
+            jobs: list[asyncio.Task[None]] = []
+        await jobs[0]
+        receiver.delay_s = 0
+        async with hub.lifespan():
+            await eventually(lambda: {("third", "started"), ("third", "completed")} <= receiver.ids().keys(), WAIT_S)
+
+
 async def test_an_application_notifies_its_hooks(tmp_path: Path) -> None:
     """As a server does; it reads the file again when it is asked to, and a mistake leaves the hooks as they were."""
     async with receiving() as receiver:

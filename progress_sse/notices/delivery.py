@@ -17,6 +17,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from progress_sse._internal.http_library import httpx
 from progress_sse.client.codec import retry_after_s
+from progress_sse.core.errors import ConfigurationError
 from progress_sse.notices.addresses import is_allowed, is_loopback_host
 from progress_sse.notices.hooks_file import Hook
 from progress_sse.notices.schedule import Try
@@ -28,6 +29,9 @@ TRY_S: Final = 15.0
 MAX_BODY_BYTES: Final = 4096
 """Bytes that a test reads of the body of an answer; a notice reads none."""
 
+MAX_ERROR_CHARS: Final = 200
+"""A receiver's own bytes are in some errors."""
+
 RESOLVER_THREADS: Final = 8
 
 
@@ -38,14 +42,19 @@ class NotAllowedError(Exception):
 class Guarded(httpx.AsyncHTTPTransport):
     """Resolves the name of a receiver once for each request, and connects to the addresses that are allowed, in turn.
 
-    Host header, certificate and server name stay those of the name.
+    Host header, certificate and server name stay those of the name. Its threads are its own: a name server that hangs
+    uses up no others.
     """
 
-    def __init__(self, resolver: ThreadPoolExecutor, *, may_be_private: bool, verify: ssl.SSLContext) -> None:
-        """Resolve in threads of `resolver`: a name server that hangs must not use up those of the application."""
+    def __init__(self, *, may_be_private: bool, verify: ssl.SSLContext) -> None:
         super().__init__(verify=verify, limits=httpx.Limits(max_keepalive_connections=0))
-        self._resolver = resolver
+        self._resolver = ThreadPoolExecutor(RESOLVER_THREADS, "resolver")
         self._may_be_private = may_be_private
+
+    async def aclose(self) -> None:
+        """Close all connections, and wait for no name server."""
+        await super().aclose()
+        self._resolver.shutdown(wait=False, cancel_futures=True)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request; a `NotAllowedError` if no address is allowed."""
@@ -81,17 +90,21 @@ def environment_proxy(url: httpx.URL) -> str | None:
 class Deliverer:
     """Sends requests to one receiver. It writes no log of its own: URLs and headers may hold secrets."""
 
-    def __init__(self, hook: Hook, resolver: ThreadPoolExecutor) -> None:
+    def __init__(self, hook: Hook) -> None:
+        """Raise a `ConfigurationError` where the environment names a proxy that cannot be used."""
         self._hook = hook
         verify = httpx.create_ssl_context()
         if hook.ca is not None:
             verify = ssl.create_default_context(cadata=hook.ca)
         proxy = environment_proxy(hook.url) if hook.uses_proxy else None
-        self._transport: httpx.AsyncHTTPTransport = (
-            Guarded(resolver, may_be_private=hook.is_private, verify=verify)
-            if proxy is None
-            else httpx.AsyncHTTPTransport(proxy=proxy, verify=verify)
-        )
+        self._transport: httpx.AsyncHTTPTransport
+        if proxy is None:
+            self._transport = Guarded(may_be_private=hook.is_private, verify=verify)
+        else:
+            try:
+                self._transport = httpx.AsyncHTTPTransport(proxy=proxy, verify=verify)
+            except (ImportError, ValueError) as failure:  # As for a scheme that is not known.
+                raise ConfigurationError(f"The proxy of hook {hook.name} cannot be used.") from failure
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -117,7 +130,7 @@ class Deliverer:
         except (httpx.LocalProtocolError, UnicodeError) as failure:  # Its text repeats the header, which may be secret.
             error = type(failure).__name__
         except (httpx.HTTPError, httpx.InvalidURL, NotAllowedError, OSError, ValueError) as failure:
-            error = str(failure) or type(failure).__name__
+            error = str(failure)[:MAX_ERROR_CHARS] or type(failure).__name__
         return Try(status, "" if status else error, round(1000 * (time.monotonic() - began)), retry_after, content)
 
     def _request(self, notice_id: str, body: bytes) -> httpx.Request:

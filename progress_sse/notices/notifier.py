@@ -1,18 +1,17 @@
 """The hooks of a running server: it makes their notices in commits, and sends what is due."""
 
 import asyncio
+import itertools
 import logging
 import math
 from collections import deque
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from progress_sse._internal.clock import Clock
 from progress_sse._internal.tasks import cancel
 from progress_sse.core.errors import HookNotFoundError, ProblemError, RateExceededError
-from progress_sse.notices.delivery import RESOLVER_THREADS
 from progress_sse.notices.hooks_file import Hook, load_hooks
 from progress_sse.notices.maker import NoticeMaker, PushNoticeMaker
 from progress_sse.notices.sender import HookSender, Sender
@@ -57,49 +56,56 @@ class Notifier:
         self._settings = settings
         self._push_senders: Mapping[str, Sender] = {}
         self._hooks = () if settings.hooks is None else load_hooks(settings.hooks, hooks_text)
-        self._resolver: ThreadPoolExecutor | None = None
+        self._is_open = False
+        self._off = frozenset[str]()
+        self._to_turn_on = frozenset[str]()
+        self._loading = asyncio.Lock()
         self._commands: deque[float] = deque(maxlen=COMMANDS_PER_MINUTE)
+        self._make_notices()  # From the first commit on.
 
     async def start(self) -> None:
-        """Begin to make notices and to send them; the store is open."""
+        """Begin to send notices; the store is open."""
         await self.load(self._hooks)
 
     async def reload(self) -> None:
         """Read the file of hooks again; a `ConfigurationError` leaves those in force that were before."""
         if self._settings.hooks is not None:
-            hooks = await asyncio.to_thread(load_hooks, self._settings.hooks)
-            await self.load(hooks)
+            async with self._loading:
+                hooks = await asyncio.to_thread(load_hooks, self._settings.hooks)
+                if self._is_open:
+                    await self._load(hooks)
 
     async def load(self, hooks: tuple[Hook, ...]) -> None:
         """Send to these hooks from now on, in place of those before; each is turned on.
 
         What waits for a hook that is not among them stays, unsent.
         """
-        former = self.senders
-        await self._stop()
-        self._hooks = hooks
-        self._resolver = resolver = self._resolver or ThreadPoolExecutor(RESOLVER_THREADS, "hook-resolver")
-        outbox, loop = self._store.backend.outbox, asyncio.get_running_loop()
-        for hook in hooks:
-            with suppress(ProblemError):  # The store is away; one that is gone says so again.
-                await outbox.turn(hook.name, is_on=True)
-        self.senders = {hook.name: HookSender(hook, outbox, self._clock, resolver) for hook in hooks}
-        for name in former.keys() & self.senders.keys():
-            self.senders[name].continue_counts(former[name])
-        self._make_notices()
-        self.tasks = [loop.create_task(each.run(), name=f"hook {name}") for name, each in self.senders.items()]
-        if self.push is not None:
-            with suppress(ProblemError):  # Likewise; `_look_after` tries again.
-                await self._start_push(self.push, resolver)
-        self.tasks.append(loop.create_task(self._look_after(resolver), name="outbox"))
+        async with self._loading:
+            self._is_open = True
+            await self._load(hooks)
 
-    async def _start_push(self, push: "Push", resolver: ThreadPoolExecutor) -> None:
-        self._push_senders = await push.start(resolver)
+    async def _load(self, hooks: tuple[Hook, ...]) -> None:
+        former, outbox = self.senders, self._store.backend.outbox
+        senders = {hook.name: HookSender(hook, outbox, self._clock, self._on_off) for hook in hooks}
+        await self._stop()
+        self._hooks, self.senders, self._off = hooks, senders, frozenset()
+        self._to_turn_on = frozenset(senders)
+        for name in former.keys() & senders.keys():
+            senders[name].continue_counts(former[name])
+        self._make_notices()
+        with suppress(ProblemError):  # The store is away: `_look_after` tries again.
+            await self._look()
+            await self._discard()
         loop = asyncio.get_running_loop()
-        self.tasks += [loop.create_task(each.run(), name=name) for name, each in self._push_senders.items()]
+        self.tasks += [loop.create_task(each.run(), name=f"hook {name}") for name, each in senders.items()]
+        self.tasks.append(loop.create_task(self._look_after(), name="outbox"))
+
+    def _on_off(self, name: str) -> None:
+        self._off |= {name}
+        self._make_notices()
 
     def _make_notices(self) -> None:
-        wanting = [hook for hook in self._hooks if not self.senders[hook.name].is_off]
+        wanting = [hook for hook in self._hooks if hook.name not in self._off]
         makers: list[MakeNotices] = [NoticeMaker(wanting, self._settings.public_url)] if wanting else []
         if self.push is not None:
             makers.append(PushNoticeMaker(self.push.vendors.queue_of))
@@ -131,24 +137,34 @@ class Notifier:
             if sender is not None:
                 sender.wake()
 
-    async def _look_after(self, resolver: ThreadPoolExecutor) -> None:
-        """Begin with push, learn which hooks are off, and drop what is old."""
-        looks = 0
-        while True:
+    async def _look_after(self) -> None:
+        """Look again and again, and drop what is old."""
+        for looks in itertools.count(1):
+            await self._clock.sleep(LOOK_S)
             try:
-                if self.push is not None and not self._push_senders:
-                    await self._start_push(self.push, resolver)
-                off = await self._store.backend.outbox.turned_off()
-                for name, sender in self.senders.items():
-                    sender.is_off = name in off
-                self._make_notices()
+                await self._look()
                 if looks % LOOKS_PER_CLEAN_UP == 0:
-                    now_ms = int(self._clock.now().timestamp() * 1000)
-                    await self._store.backend.outbox.discard([*self.senders, *self._push_senders], now_ms)
-                looks += 1
+                    await self._discard()
             except ProblemError as error:
                 logger.info("hooks wait for the store: %s", error)
-            await self._clock.sleep(LOOK_S)
+
+    async def _look(self) -> None:
+        """Turn on what was loaded, begin with push, and follow which hooks are off."""
+        outbox = self._store.backend.outbox
+        await asyncio.gather(*(outbox.turn(name, is_on=True) for name in self._to_turn_on))
+        self._to_turn_on = frozenset()
+        if self.push is not None and not self._push_senders:
+            self._push_senders = await self.push.start()
+            loop = asyncio.get_running_loop()
+            self.tasks += [loop.create_task(each.run(), name=name) for name, each in self._push_senders.items()]
+        self._off = await outbox.turned_off()
+        for name, sender in self.senders.items():
+            sender.is_off = name in self._off
+        self._make_notices()
+
+    async def _discard(self) -> None:
+        now_ms = int(self._clock.now().timestamp() * 1000)
+        await self._store.backend.outbox.discard([*self.senders, *self._push_senders], now_ms)
 
     async def _stop(self) -> None:
         await cancel(*self.tasks)
@@ -158,15 +174,9 @@ class Notifier:
         await asyncio.gather(*(each.aclose(self._settings.graceful_timeout_s) for each in senders))
 
     async def aclose(self) -> None:
-        """Make no more notices, and let tries under way end within the time for a shutdown."""
-        self._store.committer.notice_makers = ()
-        queues = [*self.senders, *self._push_senders]
-        await self._stop()
-        outbox = self._store.backend.outbox
-        if not outbox.is_durable:
-            waiting = sum([(await outbox.counts(queue))[0] for queue in queues])
-            if waiting:
-                logger.warning("%d notices are lost, as memory:// ends with the process", waiting)
-        if self._resolver is not None:
-            self._resolver.shutdown(wait=False, cancel_futures=True)
-            self._resolver = None
+        """Let tries under way end within the time for a shutdown. Commits go on making notices, for the next start."""
+        async with self._loading:
+            self._is_open = False
+            await self._stop()
+        if lost := self._store.backend.outbox.unsaved:
+            logger.warning("%d notices are lost, as memory:// ends with the process", lost)

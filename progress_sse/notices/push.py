@@ -5,7 +5,6 @@ import logging
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from http import HTTPStatus
 from itertools import islice
@@ -173,9 +172,9 @@ class PushDeliverer:
         return httpx.Request("POST", url, headers=headers, content=content, extensions={"timeout": timeout})
 
 
-def transport_of(resolver: ThreadPoolExecutor, verify: ssl.SSLContext) -> httpx.AsyncBaseTransport:
+def transport_of(verify: ssl.SSLContext) -> httpx.AsyncBaseTransport:
     """Return the connections to a vendor."""
-    return Guarded(resolver, may_be_private=False, verify=verify)
+    return Guarded(may_be_private=False, verify=verify)
 
 
 class Push:
@@ -228,20 +227,20 @@ class Push:
         if count:
             self._subscribed[session_id] = count
 
-    async def start(self, resolver: ThreadPoolExecutor) -> Mapping[str, Sender]:
+    async def start(self) -> Mapping[str, Sender]:
         """Make the key pair if no server of the store has; return the senders by their queues, which are to run."""
         outbox = self._store.backend.outbox
         if self._key is None:
             self._key = PushKey(await outbox.keep(KEY_NAME, PushKey.generate()))
         return {
             f"push:{vendor}": Sender(
-                f"push:{vendor}", self._deliverer(vendor, self._key, resolver), outbox, self._clock, PUSH_TRIES
+                f"push:{vendor}", self._deliverer(vendor, self._key), outbox, self._clock, PUSH_TRIES
             )
             for vendor in self.vendors.hosts
         }
 
-    def _deliverer(self, vendor: str, key: PushKey, resolver: ThreadPoolExecutor) -> PushDeliverer:
-        transport = transport_of(resolver, self._verify)
+    def _deliverer(self, vendor: str, key: PushKey) -> PushDeliverer:
+        transport = transport_of(self._verify)
         return PushDeliverer(vendor, key, self._contact, transport, self._is_wanted, self._on_gone)
 
     async def _is_wanted(self, notice: PushNotice) -> bool:
@@ -269,7 +268,7 @@ def _key_of(pem: str) -> PushKey:
 def _add_ca(verify: ssl.SSLContext, pem: str) -> None:
     try:
         verify.load_verify_locations(cadata=pem)
-    except ssl.SSLError as error:
+    except (ssl.SSLError, ValueError) as error:
         raise ConfigurationError("push_ca_file must have certificates in PEM.") from error
 
 

@@ -1,4 +1,7 @@
-"""When a notice is tried again, and when a receiver counts as down. Pure; times are milliseconds."""
+"""When a notice is tried again, and when a receiver counts as down. Pure; times are milliseconds.
+
+Notices are planned by the wall clock, as they outlive the process. A receiver's pauses are by a monotonic one: `at_ms`.
+"""
 
 import random
 from collections import deque
@@ -74,7 +77,7 @@ class Receiver:
         """Whether only one notice is tried at a time, now and then."""
         return len(self._outages) == FAILURES_OF_DOWN and all(self._outages)
 
-    def result_of(self, taken: Taken, tried: Try, now_ms: int) -> Ending | Later:
+    def result_of(self, taken: Taken, tried: Try, now_ms: int, at_ms: float) -> Ending | Later:
         """Note a try, and return what becomes of its notice. While the receiver is down, its tries are not counted."""
         if tried.verdict is not None:
             return tried.verdict
@@ -84,10 +87,12 @@ class Receiver:
             self._probes, self._probe_at_ms = 0, 0
             return "delivered"
         if tried.status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
-            asked_until_ms = now_ms + min(1000 * (tried.retry_after_s or 0), MAX_RETRY_AFTER_MS)
+            asked_until_ms = at_ms + min(1000 * (tried.retry_after_s or 0), MAX_RETRY_AFTER_MS)
             self._asked_until_ms = max(self._asked_until_ms, asked_until_ms)
-        if self.is_down:
-            self._probe_at_ms = now_ms + PROBE_PAUSES_MS[min(self._probes, len(PROBE_PAUSES_MS) - 1)]
+        if not self.is_down:
+            self._probes = 0
+        elif not was_down or at_ms >= self._probe_at_ms:  # The others were under way as it went down.
+            self._probe_at_ms = at_ms + PROBE_PAUSES_MS[min(self._probes, len(PROBE_PAUSES_MS) - 1)]
             self._probes += 1
         first_try_ms = now_ms if taken.first_try_ms is None else taken.first_try_ms
         if tried.is_gone or (was_down and tried.is_outage):

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import secrets
 from collections import Counter, deque
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, Literal, NamedTuple, Protocol
 
@@ -67,7 +67,7 @@ class Sender:
         self._clock = clock
         self._most_tries = most_tries
         self._receiver = Receiver()
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way: dict[asyncio.Task[None], Taken] = {}
         self._woken = asyncio.Event()
 
     @property
@@ -79,6 +79,10 @@ class Sender:
     def now_ms(self) -> int:
         """The time for the outbox."""
         return int(self._clock.now().timestamp() * 1000)
+
+    @property
+    def _at_ms(self) -> float:
+        return self._clock.monotonic() * 1000
 
     @property
     def lost(self) -> int:
@@ -112,37 +116,37 @@ class Sender:
         room = self._most_tries - len(self._under_way)
         if receiver.is_down:
             room = 0 if self._under_way else 1
-        if self.is_off or not room or receiver.next_try_ms > now_ms:
+        if self.is_off or not room or receiver.next_try_ms > self._at_ms:
             return LOOK_S
         for taken in await self._outbox.take(self.queue, now_ms, room):
             task = asyncio.get_running_loop().create_task(self._try(taken))
-            self._under_way.add(task)
+            self._under_way[task] = taken
             task.add_done_callback(self._end)
         wake_at_ms = await self._outbox.wake_at_ms(self.queue, now_ms)
         return min(LOOK_S, max(0.0, (wake_at_ms - now_ms) / 1000))
 
     def _end(self, task: asyncio.Task[None]) -> None:
-        self._under_way.discard(task)
+        del self._under_way[task]
+        if not task.cancelled() and (error := task.exception()) is not None:  # Its claim ends by itself.
+            logger.error("a try for %s failed by a %s", self.queue, type(error).__name__)
         self.wake()
 
     async def _try(self, taken: Taken) -> None:
-        try:
-            tried = await self._deliverer.send(taken.notice_id, taken.body)
-        except asyncio.CancelledError:
-            with suppress(ProblemError):  # It was not made: the next server makes it.
-                await self._outbox.settle(taken, Later(0, taken.tries, taken.first_try_ms), self.now_ms)
-            raise
+        tried = await self._deliverer.send(taken.notice_id, taken.body)
         now_ms = self.now_ms
-        result = self._receiver.result_of(taken, tried, now_ms)
+        result = self._receiver.result_of(taken, tried, now_ms, self._at_ms)
         self._note(taken, tried, result)
         try:
             if tried.is_gone:
-                self.is_off = True
-                logger.warning("%s is gone (410), and is turned off", self.queue)
-                await self._outbox.turn(self.queue, is_on=False)
+                await self._turn_off()
             await self._outbox.settle(taken, result, now_ms)
         except ProblemError as error:  # Its claim ends by itself.
             logger.info("notice %s may be sent again: %s", taken.notice_id, error)
+
+    async def _turn_off(self) -> None:
+        self.is_off = True
+        logger.warning("%s is gone (410), and is turned off", self.queue)
+        await self._outbox.turn(self.queue, is_on=False)
 
     def _note(self, taken: Taken, tried: Try, result: Ending | Later) -> None:
         self.results["delivered" if tried.has_succeeded else "failed"] += 1
@@ -154,7 +158,11 @@ class Sender:
         """Let the tries under way end within so many seconds; those that do not count as not made."""
         if self._under_way:
             await asyncio.wait(self._under_way, timeout=timeout_s)
-        await cancel(*self._under_way)
+        left = dict(self._under_way)
+        await cancel(*left)
+        for taken in left.values():
+            with suppress(ProblemError):  # It was not made: the next server makes it.
+                await self._outbox.settle(taken, Later(0, taken.tries, taken.first_try_ms), self.now_ms)
         await self._deliverer.aclose()
 
 
@@ -167,8 +175,10 @@ class HookSender(Sender):
         waiting: How many notices waited when that was last counted; `None` where it is unknown.
     """
 
-    def __init__(self, hook: Hook, outbox: Outbox, clock: Clock, resolver: ThreadPoolExecutor) -> None:
-        self._hook_deliverer = Deliverer(hook, resolver)
+    def __init__(self, hook: Hook, outbox: Outbox, clock: Clock, on_off: Callable[[str], None]) -> None:
+        """Send to `hook`; call `on_off` with its name once that is gone."""
+        self._on_off = on_off
+        self._hook_deliverer = Deliverer(hook)
         super().__init__(hook.name, self._hook_deliverer, outbox, clock, HOOK_TRIES)
         self.hook = hook
         self.waiting: int | None = None
@@ -193,6 +203,10 @@ class HookSender(Sender):
         retried = await self._outbox.revive(self.hook.name, notice_id, self.now_ms)
         self.wake()
         return retried
+
+    async def _turn_off(self) -> None:
+        self._on_off(self.queue)
+        await super()._turn_off()
 
     def _note(self, taken: Taken, tried: Try, result: Ending | Later) -> None:
         super()._note(taken, tried, result)

@@ -200,8 +200,8 @@ class Supervisor:
     def __init__(self, settings: Settings, listener: socket.socket, on_started: Callable[[], None]) -> None:
         """Call `on_started` once all processes accept connections."""
         self._settings = settings
-        # A process has a graceful timeout for its requests, and one for its commits.
-        stop_timeout_s = 2 * settings.graceful_timeout_s + STOP_MARGIN_S
+        # A process has a graceful timeout for its requests, one for tries of notices, and one for its commits.
+        stop_timeout_s = 3 * settings.graceful_timeout_s + STOP_MARGIN_S
         self._pool = ProcessPool(listener, stop_timeout_s, read_hooks_text(settings))
         self._on_started = on_started
         self._must_end = asyncio.Event()

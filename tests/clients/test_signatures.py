@@ -4,7 +4,6 @@ import asyncio
 import base64
 import json
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -26,10 +25,9 @@ async def sent() -> dict[str, str]:
     secrets = secret_of(SECRET), secret_of(NEWER_SECRET)
     async with receiving() as receiver:
         hook = Hook("h", httpx.URL(f"http://127.0.0.1:{receiver.port}"), secrets)
-        with ThreadPoolExecutor(1) as resolver:
-            deliverer = Deliverer(hook, resolver)
-            assert (await deliverer.send(NOTICE_ID, BODY.encode())).has_succeeded
-            await deliverer.aclose()
+        deliverer = Deliverer(hook)
+        assert (await deliverer.send(NOTICE_ID, BODY.encode())).has_succeeded
+        await deliverer.aclose()
     (received,) = receiver.received
     return received.headers
 

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -136,12 +135,12 @@ async def test_a_receiver(service: Service, tmp_path: Path, name: str, case: Any
     environment = {**os.environ, **own, "RECEIVER": name, "HOOK_SECRET": SECRET, "PYTHONPATH": str(FOLDER)}
     command = [sys.executable, "-m", "uvicorn", "--host", HOST, "--port", str(port), "receiver:app"]
     log = (tmp_path / "log").open("wb")
-    with log, ThreadPoolExecutor(1) as resolver:
+    with log:
         process = subprocess.Popen(  # noqa: ASYNC220
             command, cwd=tmp_path, env=environment, stdout=log, stderr=log
         )
-        deliverer = Deliverer(Hook("a", httpx.URL(f"http://{HOST}:{port}/"), (secret_of(SECRET),)), resolver)
-        forger = Deliverer(Hook("b", httpx.URL(f"http://{HOST}:{port}/"), (b"x" * 24,)), resolver)
+        deliverer = Deliverer(Hook("a", httpx.URL(f"http://{HOST}:{port}/"), (secret_of(SECRET),)))
+        forger = Deliverer(Hook("b", httpx.URL(f"http://{HOST}:{port}/"), (b"x" * 24,)))
         try:
             await eventually(lambda: b"Uvicorn running" in (tmp_path / "log").read_bytes(), 60)
             assert (await forger.send("msg_0", notice("stalled", 50))).status == 401

@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
+import socket
+import threading
 from base64 import b64encode
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from hashlib import sha256
 from hmac import digest
@@ -76,21 +77,15 @@ async def receiving(*pieces: bytes | float) -> AsyncIterator[Stub]:
         await cancel(*stub.tasks)
 
 
-@pytest.fixture(scope="module")
-def resolver() -> Iterator[ThreadPoolExecutor]:
-    with ThreadPoolExecutor(2) as threads:
-        yield threads
-
-
 Send = Callable[..., Awaitable[Try]]
 
 
 @pytest.fixture
-def send(resolver: ThreadPoolExecutor) -> Send:
+def send() -> Send:
     """Send a notice to a URL by a hook with these properties."""
 
     async def send(url: str, *, reads_body: bool = False, **properties: Any) -> Try:
-        deliverer = Deliverer(Hook("a", httpx.URL(url), KEYS, **properties), resolver)
+        deliverer = Deliverer(Hook("a", httpx.URL(url), KEYS, **properties))
         try:
             return await deliverer.send("msg_1", b'{"type":"session.completed"}', reads_body=reads_body)
         finally:
@@ -165,6 +160,29 @@ async def test_answers_that_are_none(send: Send, answer: bytes) -> None:
         tried = await send(f"http://{HOST}:{stub.port}/")
     assert (tried.status, tried.has_succeeded, tried.is_outage) == (0, False, True)
     assert tried.error
+
+
+async def test_a_receiver_does_not_write_into_our_memory(send: Send) -> None:
+    """Its answer may be in the error of a try."""
+    async with receiving(b"HTTP/1.1 200 OK\r\nX: " + b"\0" * 90_000 + b"\r\n\r\n") as stub:
+        assert 0 < len((await send(f"http://{HOST}:{stub.port}/")).error) <= 200
+
+
+async def test_a_name_server_that_hangs_holds_up_no_other_hook(send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
+    lookup, waiting = socket.getaddrinfo, threading.Event()
+
+    def getaddrinfo(host: str, port: int, **options: Any) -> Any:
+        if host == "hangs.example":
+            waiting.wait(60)
+            raise OSError("no name")
+        return lookup(host, port, **options)
+
+    monkeypatch.setattr(delivery, "getaddrinfo", getaddrinfo)
+    stuck = [asyncio.ensure_future(send("http://hangs.example/")) for _ in range(20)]
+    async with receiving(b"HTTP/1.1 204 X\r\n\r\n") as stub:
+        assert (await send(f"http://{HOST}:{stub.port}/")).status == 204
+    waiting.set()
+    assert {tried.error for tried in await asyncio.gather(*stuck)} == {"no name"}
 
 
 async def test_a_receiver_that_is_away(send: Send) -> None:

@@ -5,7 +5,6 @@ import json
 import socket
 import ssl
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +103,7 @@ class Vendor:
 def vendor(monkeypatch: pytest.MonkeyPatch) -> Vendor:
     vendor = Vendor()
 
-    def transport_of(_resolver: ThreadPoolExecutor, _verify: ssl.SSLContext) -> httpx.AsyncBaseTransport:
+    def transport_of(_verify: ssl.SSLContext) -> httpx.AsyncBaseTransport:
         return httpx.MockTransport(vendor.answer)
 
     monkeypatch.setattr(push, "transport_of", transport_of)
@@ -370,16 +369,15 @@ async def test_a_vendor_has_no_private_address(monkeypatch: pytest.MonkeyPatch) 
     """Even one that is named with its port."""
     inside = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.1", 8443))]
     monkeypatch.setattr("progress_sse.notices.delivery.getaddrinfo", lambda *_, **__: inside)
-    with ThreadPoolExecutor(1) as resolver:
-        transport = push.transport_of(resolver, ssl.create_default_context())
-        with pytest.raises(NotAllowedError):
-            await transport.handle_async_request(httpx.Request("POST", "https://push.example:8443/x"))
+    transport = push.transport_of(ssl.create_default_context())
+    with pytest.raises(NotAllowedError):
+        await transport.handle_async_request(httpx.Request("POST", "https://push.example:8443/x"))
+    await transport.aclose()
 
 
 async def test_servers_of_a_store_share_the_key(store: ProgressStore, clock: ManualClock) -> None:
     settings = load_settings(store="sqlite:///x", push=True, push_contact="mailto:ops@example.org")
-    with ThreadPoolExecutor(1) as resolver:
-        first, second = Push(store, clock, settings), Push(store, clock, settings)
-        await first.start(resolver)
-        await second.start(resolver)
+    first, second = Push(store, clock, settings), Push(store, clock, settings)
+    await first.start()
+    await second.start()
     assert first.key.public == second.key.public != PushKey(PushKey.generate()).public

@@ -14,7 +14,7 @@ def taken(tries: int = 0, first_try_ms: int | None = None) -> Taken:
 
 
 def later(receiver: Receiver, tried: Try, before: Taken, now_ms: int = NOW) -> Later:
-    result = receiver.result_of(before, tried, now_ms)
+    result = receiver.result_of(before, tried, now_ms, now_ms)
     assert isinstance(result, Later)
     return result
 
@@ -29,7 +29,7 @@ def test_eight_tries_in_twenty_eight_hours() -> None:
         now_ms += result.wait_ms
         assert abs(now_ms - planned_ms) <= JITTER * DELAYS_MS[tries] + 1
         notice = taken(*result[1:])
-    assert receiver.result_of(notice, REFUSED, now_ms) == "dead"
+    assert receiver.result_of(notice, REFUSED, now_ms, now_ms) == "dead"
     assert 26 <= (now_ms - NOW) / 3_600_000 <= 29
 
 
@@ -40,7 +40,7 @@ def test_a_late_try_does_not_delay_those_after_it() -> None:
 
 
 def test_it_is_delivered() -> None:
-    assert Receiver().result_of(taken(3, NOW), SUCCESS, NOW) == "delivered"
+    assert Receiver().result_of(taken(3, NOW), SUCCESS, NOW, NOW) == "delivered"
 
 
 @pytest.mark.parametrize("status", [301, 307, 400, 404, 500, 503])
@@ -68,7 +68,7 @@ def test_the_receiver_may_ask_to_wait(tried: Try, pause_ms: int) -> None:
 def test_a_success_that_was_under_way_does_not_end_the_wait() -> None:
     receiver = Receiver()
     later(receiver, Try(429, retry_after_s=600.0), taken())
-    receiver.result_of(taken(), SUCCESS, NOW)
+    receiver.result_of(taken(), SUCCESS, NOW, NOW)
     assert receiver.next_try_ms == NOW + 600_000
 
 
@@ -93,7 +93,7 @@ def test_after_eight_outages_it_is_down() -> None:
         now_ms += int(pauses[-1])
         assert later(receiver, OUTAGE, taken(7, NOW), now_ms) == Later(0, 7, NOW)
     assert pauses == [*PROBE_PAUSES_MS, 300_000, 300_000]
-    assert receiver.result_of(taken(7, NOW), SUCCESS, now_ms) == "delivered"
+    assert receiver.result_of(taken(7, NOW), SUCCESS, now_ms, now_ms) == "delivered"
     assert not receiver.is_down
     assert receiver.next_try_ms <= now_ms
     for _ in range(8):
@@ -101,12 +101,23 @@ def test_after_eight_outages_it_is_down() -> None:
     assert receiver.next_try_ms == now_ms + PROBE_PAUSES_MS[0]
 
 
+def test_tries_that_were_under_way_do_not_delay_the_first_probe() -> None:
+    receiver = Receiver()
+    for number in range(15):
+        receiver.result_of(taken(), OUTAGE, NOW, NOW + number)
+    assert receiver.next_try_ms == NOW + 7 + PROBE_PAUSES_MS[0]
+
+
 def test_a_refusal_shows_that_it_is_up() -> None:
     receiver = Receiver()
     for _ in range(8):
         later(receiver, OUTAGE, taken())
-    assert later(receiver, REFUSED, taken(1, NOW)).tries == 2
+    now_ms = int(receiver.next_try_ms)
+    assert later(receiver, REFUSED, taken(1, NOW), now_ms).tries == 2
     assert not receiver.is_down
+    for _ in range(8):
+        later(receiver, OUTAGE, taken(), now_ms)
+    assert receiver.next_try_ms == now_ms + PROBE_PAUSES_MS[0]
 
 
 def test_one_that_is_gone_keeps_what_waits() -> None:

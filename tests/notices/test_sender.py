@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -70,7 +69,7 @@ def clock() -> ManualClock:
 def receiver(monkeypatch: pytest.MonkeyPatch) -> Receiver:
     receiver = Receiver()
 
-    def deliverer(_hook: Hook, _resolver: ThreadPoolExecutor) -> Receiver:
+    def deliverer(_hook: Hook) -> Receiver:
         return receiver
 
     monkeypatch.setattr(sender, "Deliverer", deliverer)
@@ -199,7 +198,6 @@ async def test_a_hook_that_is_gone_is_off(
     await store.start_step("s", 1)
     await settle()
     assert (notifier.senders["all"].state, await store.backend.outbox.counts("all")) == ("off", (1, 0))
-    await pass_time(clock, 10)
     await store.complete_step("s", 1)
     await pass_time(clock, 600, step_s=10)
     assert (len(receiver.sent), await store.backend.outbox.counts("all")) == (1, (1, 0))
@@ -261,6 +259,58 @@ async def test_a_store_that_is_away(
     await pass_time(clock, 2)
     assert receiver.events == ["started", "completed"]
     assert not any(task.done() for task in notifier.tasks)
+
+
+async def test_of_many_loads_the_last_one_counts(store: ProgressStore, notifier: Notifier, receiver: Receiver) -> None:
+    """Each hook has one sender, and none once it is closed."""
+    await asyncio.gather(*(notifier.load((hook(name, "started"),)) for name in ("a", "b", "a", "b")))
+    assert sorted(task.get_name() for task in asyncio.all_tasks() if task in notifier.tasks) == ["hook b", "outbox"]
+    await asyncio.gather(notifier.load((hook("a", "started"),)), notifier.aclose())
+    await settle()
+    assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("hook ")]
+    assert receiver.is_closed
+
+
+async def test_a_hook_that_fails_in_our_code_is_tried_again(
+    store: ProgressStore,
+    notifier: Notifier,
+    receiver: Receiver,
+    clock: ManualClock,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Once its claim has ended."""
+
+    async def fail(_notice_id: str, _body: bytes) -> Try:
+        raise ZeroDivisionError
+
+    with monkeypatch.context() as broken:
+        broken.setattr(receiver, "send", fail)
+        await store.create_session("s", total_steps=1)
+        await store.start_step("s", 1)
+        await settle()
+    assert "a try for all failed by a ZeroDivisionError" in caplog.text
+    await pass_time(clock, 59)
+    assert receiver.sent == []
+    await pass_time(clock, 3)
+    assert receiver.events == ["started"]
+
+
+async def test_a_clock_that_is_set_back_while_a_hook_is_down(
+    store: ProgressStore, notifier: Notifier, receiver: Receiver, clock: ManualClock
+) -> None:
+    """The pauses between probes do not depend on it."""
+    receiver.answer = Try(500)
+    for number in range(8):
+        await run_job(store, f"{number}")
+    await settle()
+    states = [notifier.senders["all"].state]
+    receiver.answer = Try(204)
+    clock.jump(-86_400)
+    await pass_time(clock, 40)
+    assert [*states, notifier.senders["all"].state] == ["down", "up"]
+    await pass_time(clock, 40)
+    assert await store.backend.outbox.counts("all") == (0, 0)
 
 
 async def test_memory_ends_with_the_process(

@@ -1,6 +1,7 @@
 """Push messages, which another implementation decrypts, and the tokens for vendors."""
 
 import os
+import time
 from typing import NamedTuple
 
 import http_ece
@@ -9,7 +10,6 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from progress_sse.notices import web_push
 from progress_sse.notices.web_push import PADDED_BYTES, PushKey, base64url, check_key, encrypt, from_base64url
 
 NOW_S = 1_767_323_045
@@ -63,7 +63,7 @@ def test_what_is_no_key(text: str) -> None:
 
 def test_the_vendor_knows_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     """By a token for its origin and half a day, which is signed with the key that the browser subscribed to."""
-    monkeypatch.setattr(web_push.time, "time", lambda: float(NOW_S))
+    monkeypatch.setattr(time, "time", lambda: float(NOW_S))
     key = PushKey(PushKey.generate())
     header = key.authorization("https://push.example", "mailto:ops@example.org")
     assert header == key.authorization("https://push.example", "mailto:ops@example.org")
@@ -80,7 +80,7 @@ def test_the_vendor_knows_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (scheme, claims["sub"]) == ("vapid", "mailto:ops@example.org")
     assert 0 < claims["exp"] - NOW_S <= 12 * 3600
     assert key.authorization("https://other.example", "mailto:ops@example.org") != header
-    monkeypatch.setattr(web_push.time, "time", lambda: NOW_S + 7 * 3600.0)
+    monkeypatch.setattr(time, "time", lambda: NOW_S + 7 * 3600.0)
     assert key.authorization("https://push.example", "mailto:ops@example.org") != header
     assert check_key(key.public) == public.removeprefix("k=")
 

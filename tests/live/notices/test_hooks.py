@@ -121,7 +121,7 @@ async def test_a_receiver_that_is_away_gets_it_later(serve: Serve, tmp_path: Pat
         receiver.status = 204
         await asyncio.to_thread(server.start)
         await eventually(lambda: len(receiver.received) == 2, 60)
-        assert receiver.received[0] == receiver.received[1]
+        assert receiver.received[0][:4] == receiver.received[1][:4]
 
 
 @pytest.mark.parametrize("factory", [None])
