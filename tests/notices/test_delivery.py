@@ -136,6 +136,7 @@ async def test_a_test_reads_the_beginning_of_the_body(send: Send) -> None:
     assert (tried.status, tried.body) == (500, b"x" * delivery.MAX_BODY_BYTES)
 
 
+@pytest.mark.guarantee(82)
 async def test_no_redirect_is_followed(send: Send) -> None:
     async with receiving(OK) as inside:
         target = f"http://{HOST}:{inside.port}/"
@@ -144,6 +145,7 @@ async def test_no_redirect_is_followed(send: Send) -> None:
         assert (tried.status, tried.has_succeeded, inside.requests) == (307, False, [])
 
 
+@pytest.mark.guarantee(82)
 @pytest.mark.parametrize("pieces", [(60.0,), tuple(each for _ in range(1000) for each in (b"x", 0.05))])
 async def test_a_receiver_that_hangs_or_drips(
     send: Send, monkeypatch: pytest.MonkeyPatch, pieces: tuple[bytes | float, ...]
@@ -154,6 +156,7 @@ async def test_a_receiver_that_hangs_or_drips(
     assert (tried.status, tried.error) == (0, "no answer within 0.3 s")
 
 
+@pytest.mark.guarantee(82)
 @pytest.mark.parametrize("answer", [b"", b"\x00\xff\n\n", b"HTTP/1.1 200 OK\r\nX: " + b"x" * 1_000_000])
 async def test_answers_that_are_none(send: Send, answer: bytes) -> None:
     async with receiving(answer) as stub:

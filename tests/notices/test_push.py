@@ -211,6 +211,7 @@ async def test_a_later_event_takes_the_place_of_one_that_waits(
     assert [message["event"] for message in vendor.messages] == ["failed", "completed"]
 
 
+@pytest.mark.guarantee(91)
 @pytest.mark.parametrize("status", [404, 410])
 async def test_a_browser_that_is_gone_is_forgotten(store: ProgressStore, vendor: Vendor, status: int) -> None:
     vendor.status = status
@@ -229,6 +230,7 @@ async def test_a_browser_that_is_gone_is_forgotten(store: ProgressStore, vendor:
     assert await store.backend.outbox.turned_off() == frozenset()
 
 
+@pytest.mark.guarantee(91)
 @pytest.mark.parametrize("status", [400, 401, 403, 413])
 async def test_a_refusal_is_final(
     store: ProgressStore, vendor: Vendor, clock: ManualClock, status: int, caplog: pytest.LogCaptureFixture
@@ -247,6 +249,7 @@ async def test_a_refusal_is_final(
     assert "secret" not in caplog.text
 
 
+@pytest.mark.guarantee(92)
 async def test_a_message_is_of_use_for_a_day(store: ProgressStore, vendor: Vendor, clock: ManualClock) -> None:
     vendor.status = 500
     await store.finish_session("s", success=False)

@@ -148,6 +148,7 @@ async def test_it_is_tried_again(
     assert notifier.senders["all"].results == {"failed": 1, "delivered": 2}
 
 
+@pytest.mark.guarantee(83)
 async def test_a_hook_that_is_down_is_probed(
     store: ProgressStore, notifier: Notifier, receiver: Receiver, clock: ManualClock
 ) -> None:
@@ -172,6 +173,7 @@ async def test_a_hook_that_is_down_is_probed(
     assert await store.backend.outbox.counts("all") == (0, 0)
 
 
+@pytest.mark.guarantee(84)
 async def test_what_is_refused_dies(
     store: ProgressStore, notifier: Notifier, receiver: Receiver, clock: ManualClock
 ) -> None:
@@ -230,6 +232,7 @@ async def test_what_waits_for_another_hook_stays(
     assert receiver.events == ["started"]
 
 
+@pytest.mark.guarantee(81)
 async def test_a_shutdown_leaves_a_try_unmade(
     store: ProgressStore, notifier: Notifier, receiver: Receiver, clock: ManualClock
 ) -> None:
@@ -243,6 +246,7 @@ async def test_a_shutdown_leaves_a_try_unmade(
     assert (taken.tries, taken.first_try_ms) == (0, None)
 
 
+@pytest.mark.guarantee(89)
 async def test_a_store_that_is_away(
     store: ProgressStore, notifier: Notifier, receiver: Receiver, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -313,6 +317,7 @@ async def test_a_clock_that_is_set_back_while_a_hook_is_down(
     assert await store.backend.outbox.counts("all") == (0, 0)
 
 
+@pytest.mark.guarantee(81)
 async def test_memory_ends_with_the_process(
     store: ProgressStore, notifier: Notifier, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -60,6 +60,7 @@ async def check_kills(server: Server, receiver: HookReceiver, rounds: int) -> No
 ROUNDS = [1, pytest.param(100, marks=pytest.mark.full), pytest.param(300, marks=[pytest.mark.full, pytest.mark.soak])]
 
 
+@pytest.mark.guarantee(80)
 @pytest.mark.parametrize("factory", [None])
 @pytest.mark.parametrize("rounds", ROUNDS)
 async def test_a_killed_server_notifies(serve: Serve, tmp_path: Path, rounds: int) -> None:
@@ -68,6 +69,7 @@ async def test_a_killed_server_notifies(serve: Serve, tmp_path: Path, rounds: in
         await check_kills(serve(store="sqlite", hooks=hooks), receiver, rounds)
 
 
+@pytest.mark.guarantee(80)
 @pytest.mark.parametrize("factory", [None])
 @pytest.mark.parametrize("rounds", ROUNDS)
 async def test_a_killed_server_on_redis_notifies(
@@ -105,6 +107,7 @@ async def test_hooks_are_read_again(serve: Serve, tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.guarantee(85)
 @pytest.mark.parametrize("factory", [None])
 async def test_a_receiver_that_is_away_gets_it_later(serve: Serve, tmp_path: Path) -> None:
     """Though the session is deleted, and the server restarted meanwhile."""

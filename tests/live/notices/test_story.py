@@ -70,6 +70,7 @@ async def connected(folder: Path) -> AsyncIterator[Phone]:
         server.close()
 
 
+@pytest.mark.guarantee(80)
 @pytest.mark.parametrize("factory", [None])
 async def test_you_may_close_the_tab(serve: Serve, tmp_path: Path) -> None:
     """Killed in the moment in which the job ends, and started again: both have it, each under one id or topic."""

@@ -100,6 +100,7 @@ async def test_those_that_are_due_longest_come_first(job: Job) -> None:
     assert await job.numbers() == [1]
 
 
+@pytest.mark.guarantee(90)
 async def test_a_clock_that_is_set_back_delays_none(job: Job) -> None:
     """By more than the wait that was asked for."""
     await job.commit(notice(1))
@@ -144,6 +145,7 @@ async def test_a_claim_ends_by_itself(job: Job) -> None:
     assert [each.notice_id for each in again] == [taken.notice_id]
 
 
+@pytest.mark.guarantee(85)
 async def test_it_outlives_its_session(job: Job) -> None:
     await job.commit(notice(1))
     assert job.record is not None
@@ -151,6 +153,7 @@ async def test_it_outlives_its_session(job: Job) -> None:
     assert await job.numbers() == [1]
 
 
+@pytest.mark.guarantee(84)
 async def test_dead_ones_are_kept_for_another_try(job: Job) -> None:
     """All of them, or one; each begins anew, and none that waits is touched."""
     for number in (1, 2, 3):
@@ -173,6 +176,7 @@ async def test_dead_ones_are_kept_for_another_try(job: Job) -> None:
     assert sorted(seen) == [(1, 0, None), (2, 0, None), (3, 0, None)]
 
 
+@pytest.mark.guarantee(86)
 async def test_of_a_session_twenty_wait(job: Job) -> None:
     """The oldest goes, and is counted; other sessions and queues have their own."""
     for number in range(21):
@@ -199,6 +203,7 @@ async def test_a_value_is_kept_once(job: Job) -> None:
     assert await job.outbox.keep("other", b"third") == b"third"
 
 
+@pytest.mark.guarantee(86)
 @pytest.mark.parametrize(("limit", "value"), [("MAX_WAITING", 3), ("MAX_WAITING_BYTES", 3000)])
 async def test_of_a_queue_so_many_wait(job: Job, monkeypatch: pytest.MonkeyPatch, limit: str, value: int) -> None:
     monkeypatch.setattr(outbox, limit, value)
@@ -210,6 +215,7 @@ async def test_of_a_queue_so_many_wait(job: Job, monkeypatch: pytest.MonkeyPatch
     assert job.outbox.lost["q"] == 2
 
 
+@pytest.mark.guarantee(86)
 async def test_after_seven_days_they_go(job: Job) -> None:
     """Those that wait are counted as lost, dead ones are not."""
     await job.commit(notice(1), notice(2))

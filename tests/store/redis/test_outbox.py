@@ -22,6 +22,7 @@ async def commit_one(backend: RedisBackend, number: int = 1) -> None:
     await backend.commit(created()._replace(notices=(notice(number),)))
 
 
+@pytest.mark.guarantee(87)
 async def test_one_server_sends_a_notice(server: RedisServer, connect: Open) -> None:
     """However many look at once; after a minute another one may, and the result of the former does not count."""
     backends = [await connect(server) for _ in range(3)]
@@ -36,6 +37,7 @@ async def test_one_server_sends_a_notice(server: RedisServer, connect: Open) -> 
     assert await backends[2].outbox.counts("q") == (0, 0)
 
 
+@pytest.mark.guarantee(88)
 async def test_a_lost_index_is_written_again(server: RedisServer, connect: Open) -> None:
     """By the removal of its session; the notice is where it was."""
     backend = await connect(server)
@@ -51,6 +53,7 @@ async def test_a_lost_index_is_written_again(server: RedisServer, connect: Open)
     assert again[:5] == (taken.notice_id, "q", taken.body, 1, NOW)
 
 
+@pytest.mark.guarantee(88)
 async def test_an_entry_without_a_notice(server: RedisServer, connect: Open) -> None:
     """May be of a commit that is under way, for two minutes; then it goes. What another program wrote goes at once."""
     backend = await connect(server)
@@ -67,6 +70,7 @@ async def test_an_entry_without_a_notice(server: RedisServer, connect: Open) -> 
         assert client.zcard(index) == 0
 
 
+@pytest.mark.guarantee(88)
 async def test_a_damaged_notice_is_dropped(
     server: RedisServer, connect: Open, caplog: pytest.LogCaptureFixture
 ) -> None:
