@@ -90,12 +90,43 @@ def test_a_token_is_never_shown() -> None:
         ({"publish_token": "one\x7f"}, "publish_token"),
         ({"retry_ms": "1000000001"}, "retry_ms"),
         ({"unheard_of": "1"}, "unheard_of"),
+        *(
+            ({"public_url": each}, "public_url")
+            for each in ("example.org", "ftp://a.b", "https://a.b?c", "https://u@a.b")
+        ),
+        *(
+            ({"push_contact": each}, "push_contact")
+            for each in (
+                *("ops@example.org", "mailto:ops", "mailto:ops@host", "https://host/", "https://127.0.0.1/"),
+                *(
+                    "mailto:ops@a.local",
+                    "mailto:ops@a.localhost",
+                    "https://a.invalid",
+                    "https://a.test/x",
+                    "http://a.org",
+                ),
+            )
+        ),
+        *(
+            ({"push_hosts": each}, "push_hosts")
+            for each in ("", "a.org:0", "[::1]:8443", "https://a.org", "a..org", "a.org/x")
+        ),
+        ({"push": "1"}, "push"),
+        ({"push": "1", "push_contact": "mailto:a@b.org", "store": "memory://"}, "push"),
     ],
 )
 def test_an_invalid_setting_is_refused_by_name(given: dict[str, str], named: str) -> None:
     """One sentence names it."""
     with pytest.raises(ConfigurationError, match=f"^{named}"):
         load_settings(**given)
+
+
+def test_what_push_may_be_given() -> None:
+    """Contacts that vendors accept; hosts in any case, with a port or without."""
+    for contact in ("mailto:ops@example.org", "https://example.org:8443/x", "https://a.test.example.org"):
+        assert load_settings(push_contact=contact).push_contact == contact
+    assert load_settings(push_hosts="LocalHost:8443, push.example").push_hosts == ("localhost:8443", "push.example")
+    assert load_settings(public_url="https://example.org/jobs/").public_url == "https://example.org/jobs"
 
 
 @pytest.mark.parametrize("prefix", ["a}b", "}", "{", "a{b", "{}", "{}{a}", "}{", "{}a"])

@@ -264,6 +264,10 @@ def paths() -> Rows:
         ("POST", "/s/s/badge.svg"),
         *((method, "/api/hooks") for method in ("POST", "DELETE")),
         *((method, f"/api/hooks/{path}") for path in ("h/test", "h/retry") for method in ("GET", "PUT")),
+        ("POST", "/api/push"),
+        *((method, "/api/progress/s/push") for method in ("GET", "POST", "DELETE")),
+        *((method, "/api/progress/s/push/canary") for method in ("PUT", "POST")),
+        *(("POST", "/push-worker.js"), ("POST", "/manifest.webmanifest")),
         ("DELETE", "/"),
     ):
         yield f"{method} {path}", Refusal(method, path, 405, "method-not-allowed")
@@ -272,7 +276,7 @@ def paths() -> Rows:
         *("/api/", "/api/canary", "/api/progress/", "/api/progress//update", "/api/progress/s/"),
         *("/api/progress/s/canary", "/api/progress/s/update/", "/api/progress/s/requests/"),
         *("/api/progress/s/requests/canary", "/api/events/", "/API/progress/s", "/canary", "/s", "/s/"),
-        "/s/s/canary.svg",
+        *("/s/s/canary.svg", "/api/push", "/push-worker.js", "/manifest.webmanifest", "/api/progress/s/push/canary"),
         *("/web/canary.js", "/web/", "/web", "/.git/config", "/docs", "/redoc", "/debug"),
     ):
         yield path, Refusal("GET", path, 404, "not-found")
