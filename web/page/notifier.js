@@ -14,17 +14,10 @@ export class Notifier {
   /**
    * @param {import("../lib/language.js").Language} language
    * @param {import("../lib/announcer.js").Announcer} announcer
-   * @param {((button: HTMLElement) => void) | false} push Takes the button over, where the server offers push.
    */
-  constructor(language, announcer, push) {
+  constructor(language, announcer) {
     this.#language = language;
     this.#announcer = announcer;
-    if (push) {
-      this.#canNotify = true;
-      this.#button.hidden = false;
-      push(this.#button);
-      return;
-    }
     this.#button.hidden = !this.#canNotify;
     this.#button.textContent = this.#language.text("notify");
     this.#button.addEventListener("click", () => void this.#requestPermission());

@@ -66,7 +66,7 @@ function viewOf(id) {
       showUnknown(data.status === "not_found" && !isDeleted);
       if (data.status === status) return;
       if (data.status !== "not_found") recent.add(id);
-      if (status && (data.status === "completed" || data.status === "error")) notifier.notifyEnd(data);
+      if (status && (data.status === "completed" || data.status === "error")) notifier?.notifyEnd(data);
       status = data.status;
     },
     onmove: refresh,
@@ -79,7 +79,9 @@ function viewOf(id) {
 function refresh() {
   const states = views.flatMap((view) => view.sessionState ?? []);
   head.show(states, views.length, ids.length === 1 ? (ids[0] ?? "") : jobs());
-  notifier.setOver(states.length === views.length && states.every(({ data }) => isOver(data)));
+  notifier?.setOver(states.length === views.length && states.every(({ data }) => isOver(data)));
+  if (!notifier) void push.need();
+  push.part?.follow(states);
 }
 
 /** @param {boolean} isUnknown No job has reported under the id. */
@@ -99,7 +101,7 @@ function onDenied() {
     return;
   }
   tokenForm.ask();
-  if (views.every(({ sessionState }) => !sessionState)) notifier.setOver(true);
+  if (views.every(({ sessionState }) => !sessionState)) notifier?.setOver(true);
 }
 
 /** @param {(keys: typeof import("./step-keys.js")) => void} move Without a network no key does anything. */
@@ -128,15 +130,11 @@ translatePage(language.tag, language.texts);
 const ids = sessionsIn(location, document.baseURI);
 
 const visit = new LinkVisit(ids.length === 1 ? (ids[0] ?? null) : null, language.texts);
-const notifier = new Notifier(
-  language,
-  announcer,
-  factOf("push") === "on" &&
-    ((button) =>
-      void import("./push-button.js").then(({ PushButton }) => {
-        const say = (/** @type {string} */ text) => announcer.say(text);
-        new PushButton(button, { language, say, sessionIds: ids, isByLink: () => visit.isByLink });
-      })),
+/** Null where the server offers push, by the same button. */
+const notifier = factOf("push") === "on" ? null : new Notifier(language, announcer);
+const push = new Later(
+  async () => new (await import("./push-button.js")).PushButton(element("notify"), { language, announcer, ids, visit }),
+  refresh,
 );
 const head = new DocumentHead();
 const home = new HomeLink(language.texts);
