@@ -337,18 +337,10 @@ export async function pageFiles() {
     pageWithTexts("home", LATER_OF_HOME),
     filesOf("demo", [fromServer([...ELEMENTS, "lib/index.js"])]),
     elementFiles(),
+    bundles(["page/push-worker.js"], { entryNames: "[name]", hasMaps: false }).then(({ files }) => files),
   ]);
   const icon = await readFile("page/favicon.svg", "utf8");
   const files = pages.flat();
   checkTexts(files.map(([, content]) => content).join("\n"));
-  const [[, worker = ""] = []] = await minified(
-    "push-worker.js",
-    await readFile("page/push-worker.js", "utf8"),
-    undefined,
-  );
-  return [
-    ...files,
-    /** @type {File} */ ([`${ASSETS}/favicon.svg`, icon]),
-    /** @type {File} */ ([`${ASSETS}/push-worker.js`, worker]),
-  ];
+  return [...files, /** @type {File} */ ([`${ASSETS}/favicon.svg`, icon])];
 }

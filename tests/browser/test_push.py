@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
@@ -393,6 +394,24 @@ class ServiceWorker:
         )
         return shown
 
+    async def click(self, *tabs: str) -> list[str]:
+        """Click its notification while these tabs are open; return what it then does."""
+        done: list[str] = await self.evaluate(
+            """async (tabs) => {
+              const done = [];
+              const focus = (url) => async () => void done.push(`focus ${url}`);
+              Notification.prototype.close = () => void done.push("close");
+              Clients.prototype.matchAll = async () => tabs.map((url) => ({ url, focus: focus(url) }));
+              Clients.prototype.openWindow = async (url) => void done.push(`open ${url}`);
+              const [notification] = await registration.getNotifications();
+              dispatchEvent(new NotificationEvent("notificationclick", { notification }));
+              while (done.length < 2) await new Promise((next) => setTimeout(next, 10));
+              return done;
+            }""",
+            list(tabs),
+        )
+        return done
+
 
 async def service_worker_of(shown: PageDriver) -> ServiceWorker:
     """Turn push on, and return its service worker."""
@@ -431,6 +450,60 @@ async def test_what_a_reader_may_not_see(service_worker: ServiceWorker) -> None:
     """Still one notification, without a name."""
     await service_worker.push(event="failed", session_id="missing")
     await service_worker.shows("A job has ended")
+
+
+@pytest.mark.parametrize(
+    "data",
+    ["", "no JSON", "null", "[]", '"text"', "{}", '{"event": "completed"}'],
+    ids=["nothing", "no-json", "null", "list", "text", "empty", "no-session"],
+)
+async def test_each_message_becomes_a_notification(service_worker: ServiceWorker, data: str) -> None:
+    """Browsers take the permission away from a page that shows none."""
+    await service_worker.deliver(data)
+    await service_worker.shows("A job has ended")
+
+
+async def test_a_message_without_a_language(service_worker: ServiceWorker, sid: str) -> None:
+    await service_worker.deliver(json.dumps({"event": "failed", "session_id": sid}))
+    await service_worker.shows("Nightly import has failed")
+
+
+async def test_a_server_that_hangs(service_worker: ServiceWorker, sid: str) -> None:
+    """The title is waited for only so long."""
+    await service_worker.evaluate(
+        """() => {
+          self.fetch = (url, { signal }) =>
+            new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+        }"""
+    )
+    began_s = time.monotonic()
+    await service_worker.push(event="completed", session_id=sid)
+    await service_worker.shows("A job has ended")
+    assert 2 < time.monotonic() - began_s < 5
+
+
+async def test_a_click_brings_the_tab_forward(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
+    """However its address is written, also that of several sessions; without such a tab it opens the page."""
+    name = f"{sid}:é"
+    await worker.create(name, total_steps=1)
+    shown = await open_page(page_of(server, name), scripts=(vendor(),), permissions=["notifications"])
+    service_worker = await service_worker_of(shown)
+    others = [
+        f"{server.url}/",
+        f"{server.url}/s/{sid}",
+        f"{server.url}/s/%FF",
+        f"{server.url}/other?session_id={sid}:%C3%A9",
+        f"http://other.example/s/{sid}:%C3%A9",
+    ]
+    await service_worker.push(event="stalled", session_id=name)
+    await service_worker.shows(f"{name} gives no sign of life")
+    for tab in (
+        f"{server.url}/s/{sid}:%C3%A9",
+        f"{server.url}/s/{sid}%3A%C3%A9#now",
+        f"{server.url}/?session_id=a&session_id={sid}%3A%C3%A9",
+    ):
+        assert await service_worker.click(*others, tab) == ["close", f"focus {tab}"]
+    assert await service_worker.click(*others) == ["close", f"open {page_of(server, name)}"]
 
 
 @pytest.mark.usefixtures("service_worker")

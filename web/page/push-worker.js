@@ -3,6 +3,8 @@
  * message has no text of the job; the title is loaded with the reader's own cookie.
  */
 
+import { sessionsIn } from "./session-url.js";
+
 const TITLE_TIMEOUT_MS = 3000;
 
 /** @type {Record<string, Record<string, string>>} */
@@ -26,23 +28,31 @@ const WORDS = {
 /** The types of windows and of workers exclude each other. */
 const worker = /** @type {any} */ (self);
 
-/** @typedef {{event: string, session_id: string, percentage: number, language: string, link?: boolean}} Message */
+/** @typedef {{event?: string, session_id?: string, language?: string, link?: boolean}} Message */
 
 worker.addEventListener("install", () => void worker.skipWaiting());
 worker.addEventListener("activate", (/** @type {any} */ event) => event.waitUntil(worker.clients.claim()));
-worker.addEventListener("push", (/** @type {any} */ event) => event.waitUntil(notify(event.data?.json())));
+worker.addEventListener("push", (/** @type {any} */ event) => event.waitUntil(notify(messageIn(event.data))));
 worker.addEventListener("notificationclick", (/** @type {any} */ event) => {
   event.notification.close();
-  event.waitUntil(openPage(event.notification.data));
+  event.waitUntil(openPage(event.notification.tag));
 });
 
+/** Browsers want a notification for each message, also for one without sense. @param {any} data @returns {Message} */
+function messageIn(data) {
+  try {
+    return Object(data.json());
+  } catch {
+    return {};
+  }
+}
+
 /** @param {Message} message */
-async function notify(message) {
-  const { event, session_id, language, link } = message;
-  const words = WORDS[language.slice(0, 2)] ?? WORDS.en ?? {};
-  const name = await nameOf(session_id, link);
+async function notify({ event = "", session_id = "", language = "en", link }) {
+  const words = WORDS[String(language).slice(0, 2)] ?? WORDS.en ?? {};
+  const name = session_id && (await nameOf(session_id, link));
   const title = (name && words[event]?.replace("{name}", () => name)) || words.unknown || "";
-  await worker.registration.showNotification(title, { tag: session_id, data: pageOf(session_id), lang: language });
+  await worker.registration.showNotification(title, { tag: session_id, lang: language });
 }
 
 /** What the session is called; empty where this reader may not read it now. @param {string} sessionId @param {boolean} [link] */
@@ -58,14 +68,21 @@ async function nameOf(sessionId, link) {
   }
 }
 
-/** @param {string} sessionId */
-function pageOf(sessionId) {
-  return new URL(`s/${encodeURIComponent(sessionId)}`, worker.registration.scope).href;
+/** Brings a tab that shows the session forward, or opens its page. @param {string} sessionId */
+async function openPage(sessionId) {
+  const tabs = await worker.clients.matchAll({ type: "window", includeUncontrolled: true });
+  const tab = tabs.find((/** @type {{url: string}} */ { url }) => isShownAt(url, sessionId));
+  const path = sessionId && `s/${encodeURIComponent(sessionId)}`;
+  await (tab ? tab.focus() : worker.clients.openWindow(new URL(path, worker.registration.scope)));
 }
 
-/** Brings the tab of the page forward, or opens one. @param {string} page */
-async function openPage(page) {
-  const tabs = await worker.clients.matchAll({ type: "window", includeUncontrolled: true });
-  const tab = tabs.find((/** @type {{url: string}} */ { url }) => url.split(/[?#]/)[0] === page);
-  await (tab ? tab.focus() : worker.clients.openWindow(page));
+/** @param {string} url @param {string} sessionId */
+function isShownAt(url, sessionId) {
+  const { scope } = worker.registration;
+  if (!url.startsWith(scope) || !/^(s\/|\?)/.test(url.slice(scope.length))) return false;
+  try {
+    return sessionsIn(new URL(url), scope).includes(sessionId);
+  } catch {
+    return false; // An address with escapes that are not UTF-8.
+  }
 }
