@@ -13,6 +13,7 @@ import pytest
 from progress_sse import create_app
 from progress_sse.api.endpoints import pages
 from progress_sse.api.page_files import ASSETS, LIB
+from progress_sse.notices.web_push import PushKey
 from progress_sse.settings import load_settings
 from tests.api.conftest import Connect, client_of
 from tests.harness.tokens import CLOSED, PUBLISH_TOKEN, make_token
@@ -105,6 +106,24 @@ async def test_the_page_knows_its_prefix_and_who_needs_a_token(connect: Connect)
         html = (await client.get("/s/x")).text
     assert '<base href="/jo&quot;bs/">' in html
     assert '<meta name="progress-publish" content="open">' in html
+
+
+async def test_a_phone_keeps_a_page_by_the_manifest(tmp_path: Path) -> None:
+    """Of whatever page it keeps: the app begins there. Servers at other paths of the origin are other apps."""
+    key = tmp_path / "key.pem"
+    key.write_bytes(PushKey.generate())
+    settings = {"push": True, "push_contact": "mailto:ops@example.org", "push_key_file": key}
+    app = create_app(load_settings(store="memory://", **settings))
+    async with client_of(app, root_path="/jobs", base="/jobs") as client:
+        assert '<meta name="progress-push" content="on">' in (await client.get("/s/x")).text
+        response = await client.get("/manifest.webmanifest")
+        assert response.headers["content-type"] == "application/manifest+json"
+        manifest = response.json()
+        assert "start_url" not in manifest
+        assert (manifest["id"], manifest["scope"], manifest["display"]) == ("/jobs/", "/jobs/", "standalone")
+        for icon in manifest["icons"]:
+            found = await client.get(f"/{icon['src']}")
+            assert (found.status_code, found.headers["content-type"]) == (200, icon["type"])
 
 
 @pytest.mark.parametrize(("dev", "content"), [(True, "on"), (False, "off"), (None, "off")])
