@@ -32,7 +32,7 @@ IMAGE_MB, BASE_MB = 150, 65
 """The most that the image may have, and more than its base has (62 MB)."""
 
 GRACEFUL_S = Settings.model_fields["graceful_timeout_s"].default
-SLOWEST_STOP_S = 2 * GRACEFUL_S + 2
+SLOWEST_STOP_S = 3 * GRACEFUL_S + 2
 """Seconds after which the server has ended even where a process is stuck, with the default settings."""
 
 
