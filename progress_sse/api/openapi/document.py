@@ -103,12 +103,8 @@ def describe_paths(routes: Iterable[Route], guarded: Set[Action]) -> Json:
 
 
 def _path_parameters(path: str) -> Json:
-    parameters = [ref("parameters", _component(name)) for name in re.findall(r"{(\w+)}", path)]
-    return {"parameters": parameters} if parameters else {}
-
-
-def _component(name: str) -> str:
-    return "".join(part.capitalize() for part in name.split("_"))
+    names = ["".join(map(str.capitalize, name.split("_"))) for name in re.findall(r"{(\w+)}", path)]
+    return {"parameters": [ref("parameters", name) for name in names]} if names else {}
 
 
 def _operation(route: Route, operation: Operation, guarded: Set[Action]) -> Json:
@@ -123,10 +119,19 @@ def _operation(route: Route, operation: Operation, guarded: Set[Action]) -> Json
     if operation.body is not None:
         schema = ref("schemas", operation.body.__name__)
         described["requestBody"] = {"required": True, "content": {"application/json": {"schema": schema}}}
-    if operation.credentials and (operation.action is None or operation.action in guarded):
+    credentials = _credentials_of(operation)
+    if credentials and (operation.action is None or operation.action in guarded):
         optional: list[Json] = [{}] if operation.is_open else []
-        described["security"] = optional + [{name: []} for name in operation.credentials]
+        described["security"] = optional + [{name: []} for name in credentials]
     return described
+
+
+def _credentials_of(operation: Operation) -> Sequence[str]:
+    """Return the credentials that may authorize an operation; no page acts by the cookie of an operator."""
+    if operation.action in (None, "admin"):
+        return operation.credentials if operation.action is None else ["bearer"]
+    ticket, link = operation.tag == "streams", "Link" in operation.parameters
+    return ["bearer", *(["ticket"] if ticket else []), "cookie", *(["link"] if link else [])]
 
 
 def _problems_of(operation: Operation, has_session: bool) -> Sequence[type[errors.ProblemError]]:
@@ -136,7 +141,7 @@ def _problems_of(operation: Operation, has_session: bool) -> Sequence[type[error
         refusals.append(errors.InvalidSessionIdError)
     if operation.action is not None and STREAM not in operation.responses.values():
         refusals.append(errors.RateExceededError)  # A stream gets a long `retry` instead.
-    if operation.credentials:
+    if _credentials_of(operation):
         refusals += [errors.UnauthorizedError, errors.ForbiddenError]
     if operation.body is not None:
         refusals += [errors.MalformedBodyError, errors.UnsupportedMediaError, errors.InvalidRequestError]

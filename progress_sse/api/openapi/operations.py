@@ -40,13 +40,12 @@ class Operation(NamedTuple):
 
     Attributes:
         problems: Its problems, beyond those that its other attributes imply.
-        credentials: The credentials that may authorize it; without an `action`, one of them is required.
+        credentials: Those of which it requires one, where it has no `action`, which implies them.
         parameters: Its parameters in query and headers, by their names in ``components``.
         is_open: Whether some requests need no credentials, though others do.
     """
 
     summary: str
-    tag: str
     responses: Mapping[int, ResponseSpec]
     problems: tuple[type[errors.ProblemError], ...] = ()
     action: Action | None = None
@@ -54,11 +53,9 @@ class Operation(NamedTuple):
     parameters: tuple[str, ...] = ()
     body: type[BaseModel] | None = None
     is_open: bool = False
+    tag: str = "sessions"
 
 
-TOKEN: Final = ("bearer", "cookie")
-TOKEN_OR_LINK: Final = (*TOKEN, "link")
-TOKEN_OR_TICKET: Final = ("bearer", "ticket", "cookie")
 WRITING: Final = (errors.OutcomeUnknownError, errors.StoreFullError)
 CONDITIONAL_WRITING: Final = (errors.PreconditionFailedError, *WRITING)
 PRECONDITIONS: Final = ("IfMatch", "IfNoneMatch")
@@ -83,7 +80,6 @@ PAGE: Final = ResponseSpec("The page.", None, ("text/html",), ("Cache-Control",)
 OPERATIONS: Final[Mapping[str, Operation]] = {
     "getSession": Operation(
         "Show a session as it is now",
-        "sessions",
         {
             200: ResponseSpec(
                 "The session; `not_found` where it does not exist. Text where `Accept` prefers it.",
@@ -95,12 +91,10 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         },
         (errors.PreconditionFailedError,),
         action="read",
-        credentials=TOKEN_OR_LINK,
         parameters=(*PRECONDITIONS, "Prefer", "Link"),
     ),
     "reportUpdate": Operation(
         "Report on a step, or on the session as a whole",
-        "sessions",
         {
             200: ResponseSpec(
                 "It was applied: now, or earlier under the same key.", models.Applied, links=(*LINKS, "completeStep")
@@ -127,25 +121,21 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
             *CONDITIONAL_WRITING,
         ),
         action="publish",
-        credentials=TOKEN,
         parameters=("IdempotencyKey", "ProgressRun", *PRECONDITIONS),
         body=UpdateBody,
     ),
     "reportUpdates": Operation(
         "Report several updates, of one session or of several",
-        "sessions",
         {
             200: ResponseSpec(
                 "The result of each; updates of one session are applied in their order.", models.UpdateResults
             )
         },
         action="publish",
-        credentials=TOKEN,
         body=BatchBody,
     ),
     "askWorker": Operation(
         "Ask something of the worker of a session",
-        "requests",
         {
             202: ResponseSpec("The request: it was taken now, or earlier under the same key.", models.SessionRequest),
             200: ResponseSpec("A request of the kind that was not settled yet.", models.SessionRequest),
@@ -160,52 +150,47 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
             *CONDITIONAL_WRITING,
         ),
         action="control",
-        credentials=TOKEN_OR_LINK,
         parameters=("IdempotencyKey", "ProgressRun", *PRECONDITIONS, "Link"),
         body=RequestBody,
+        tag="requests",
     ),
     "listRequests": Operation(
         "List what readers ask of the worker of a session",
-        "requests",
         {200: ResponseSpec("The requests that are not settled yet.", models.OpenRequests, headers=ALLOWING)},
         (errors.SessionNotFoundError,),
         action="read",
-        credentials=TOKEN_OR_LINK,
         parameters=("Prefer", "Link"),
+        tag="requests",
     ),
     "listRequestsOfSessions": Operation(
         "List what readers ask of the workers of several sessions",
-        "requests",
         {200: ResponseSpec("The requests that are not settled yet.", models.RequestsOfSessions, headers=WAITED)},
         (errors.InvalidRequestError, errors.InvalidSessionIdError),
         action="read",
-        credentials=TOKEN,
         parameters=("SessionIds", "Prefer"),
+        tag="requests",
     ),
     "followSession": Operation(
         "Follow a session live",
-        "streams",
         {200: STREAM_OR_TEXT, 204: STREAM_END},
         (errors.InvalidRequestError, errors.OverloadedError),
         action="read",
-        credentials=(*TOKEN_OR_TICKET, "link"),
         parameters=("LastEventId", "LastEventIdInQuery", "Heartbeat", "Log", "Link"),
+        tag="streams",
     ),
     "followSessions": Operation(
         "Follow several sessions, or a list of them, on one stream",
-        "streams",
         {200: STREAM, 204: STREAM_END},
         (errors.InvalidRequestError, errors.InvalidSessionIdError),
         action="read",
-        credentials=TOKEN_OR_TICKET,
         parameters=(
             *("SessionIdsUnlessList", "Prefix", "Labels", "Status", "LastEventId", "LastEventIdInQuery", "Heartbeat"),
             "Log",
         ),
+        tag="streams",
     ),
     "createSession": Operation(
         "Create a session",
-        "sessions",
         {
             201: ResponseSpec(
                 "The session as it was created: now, or earlier under the same key.",
@@ -217,13 +202,11 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         },
         (errors.SessionExistsError, errors.UnknownWorkflowError, errors.TooMuchError, *CONDITIONAL_WRITING),
         action="publish",
-        credentials=TOKEN,
         parameters=("Replace", "IdempotencyKey", *PRECONDITIONS),
         body=CreateBody,
     ),
     "createUnnamedSession": Operation(
         "Create a session under an id that cannot be guessed",
-        "sessions",
         {
             201: ResponseSpec(
                 "The session that was created. A repeated request creates another; a client that retries uses PUT.",
@@ -234,39 +217,31 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         },
         (errors.UnknownWorkflowError, errors.TooMuchError, *WRITING),
         action="publish",
-        credentials=TOKEN,
         body=CreateBody,
     ),
     "deleteSession": Operation(
         "Delete a session",
-        "sessions",
         {204: ResponseSpec("The session was deleted.", None, ())},
         (errors.SessionNotFoundError, *CONDITIONAL_WRITING),
         action="publish",
-        credentials=TOKEN,
         parameters=PRECONDITIONS,
     ),
     "listSessions": Operation(
         "List sessions, newest first",
-        "sessions",
         {200: ResponseSpec("A page of sessions.", models.SessionList)},
         (errors.InvalidRequestError, errors.InvalidSessionIdError),
         action="list",
-        credentials=TOKEN,
         parameters=("Prefix", "Labels", "Status", "Limit", "After"),
     ),
     "listParts": Operation(
         "List all parts of a step",
-        "sessions",
         {200: ResponseSpec("Its parts, in the order of their first report.", models.PartList)},
         (errors.InvalidRequestError, errors.SessionNotFoundError, errors.StepOutOfRangeError),
         action="read",
-        credentials=TOKEN_OR_LINK,
         parameters=("Step", "Link"),
     ),
     "listLogLines": Operation(
         "List lines of the log of a session",
-        "sessions",
         {
             200: ResponseSpec(
                 "Its lines, in order. Text where `Accept` prefers it.", models.LogLines, ("application/json", TEXT)
@@ -274,12 +249,10 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         },
         (errors.InvalidRequestError, errors.SessionNotFoundError, errors.StepOutOfRangeError),
         action="read",
-        credentials=TOKEN_OR_LINK,
         parameters=("AfterLine", "StepOfLines", "MostLines", "Link"),
     ),
     "listSteps": Operation(
         "List the steps of a workflow; or those learned of a profile, with the right `read` to it",
-        "sessions",
         {
             200: ResponseSpec(
                 "The steps of the workflow; or of the profile, as far as enough runs have taught them.", models.Steps
@@ -287,74 +260,68 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         },
         (errors.InvalidRequestError, errors.InvalidSessionIdError, errors.UnknownWorkflowError),
         action="read",
-        credentials=TOKEN,
         parameters=("Workflow", "ProfileInQuery"),
         is_open=True,
     ),
     "listStepsOfSession": Operation(
         "List the steps of a session",
-        "sessions",
         {200: ResponseSpec("Its steps, with what enough runs of its profile have taught.", models.StepDefinitions)},
         action="read",
-        credentials=TOKEN_OR_LINK,
         parameters=("Link",),
     ),
     "forgetLearned": Operation(
         "Forget what was learned of a profile, with the right to all sessions",
-        "sessions",
         {204: ResponseSpec("It is forgotten.", None, ())},
         (errors.InvalidSessionIdError, *WRITING),
         action="publish",
-        credentials=TOKEN,
     ),
     "keepToken": Operation(
         "Let the browser keep the token in a cookie",
-        "access",
         {204: ResponseSpec("The cookie is set.", None, (), ("Set-Cookie", *UNCACHED))},
         (errors.PathNotFoundError, errors.RateExceededError),
         credentials=("bearer",),
+        tag="access",
     ),
     "dropToken": Operation(
         "Let the browser forget the cookie",
-        "access",
         {204: ResponseSpec("The cookie is removed.", None, (), ("Set-Cookie", *UNCACHED))},
+        tag="access",
     ),
     "openLink": Operation(
         "Let the browser keep the token of a link, for the paths of its session",
-        "access",
         {204: ResponseSpec("The cookie is set.", None, (), ("Set-Cookie", *UNCACHED))},
         (errors.PathNotFoundError, errors.RateExceededError),
         credentials=("bearer",),
+        tag="access",
     ),
     "issueTicket": Operation(
         "Exchange a token for a ticket that opens one stream",
-        "access",
         {201: ResponseSpec("The ticket.", models.Ticket)},
         (errors.PathNotFoundError, errors.RateExceededError),
-        credentials=TOKEN,
+        credentials=("bearer", "cookie"),
+        tag="access",
     ),
     "getVersion": Operation(
         "Return the version of the server",
-        "operation",
         {200: ResponseSpec("The version.", models.About)},
+        tag="operation",
     ),
     "getLiveness": Operation(
         "Return whether the process works",
-        "operation",
         {
             200: ResponseSpec("The process works.", models.Health),
             503: ResponseSpec("The process must be replaced.", models.Health),
         },
+        tag="operation",
     ),
     "getPush": Operation(
         "Return the key that browsers subscribe to",
-        "push",
         {200: ResponseSpec("The key; 404 where push is off.", models.PushOffer)},
         (errors.PathNotFoundError,),
+        tag="push",
     ),
     "subscribe": Operation(
         "Notify a browser of the end of a session",
-        "push",
         {200: ResponseSpec("The subscription.", models.PushSubscribed)},
         (
             errors.PathNotFoundError,
@@ -364,108 +331,101 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
             *WRITING,
         ),
         action="read",
-        credentials=TOKEN_OR_LINK,
         parameters=("Link",),
         body=PushBody,
+        tag="push",
     ),
     "findSubscription": Operation(
         "Return whether a browser is notified",
-        "push",
         {204: ResponseSpec("It is.", None)},
         (errors.PathNotFoundError, errors.SessionNotFoundError),
         action="read",
-        credentials=TOKEN_OR_LINK,
         parameters=("Link",),
+        tag="push",
     ),
     "endSubscription": Operation(
         "Notify a browser no more",
-        "push",
         {204: ResponseSpec("It is notified no more.", None)},
         (errors.PathNotFoundError, errors.SessionNotFoundError, *WRITING),
         action="read",
-        credentials=TOKEN_OR_LINK,
         parameters=("Link",),
+        tag="push",
     ),
     "listHooks": Operation(
         "List the hooks, and the newest tries of this server to notify them",
-        "hooks",
         {200: ResponseSpec("The hooks, in the order of their file.", models.Hooks)},
         action="admin",
-        credentials=("bearer",),
+        tag="hooks",
     ),
     "testHook": Operation(
         "Send a request of the type `session.test` to a hook",
-        "hooks",
         {200: ResponseSpec("What the receiver answered, or why it did not.", models.HookTest)},
         (errors.HookNotFoundError, errors.InvalidSessionIdError),
         action="admin",
-        credentials=("bearer",),
         body=HookTestBody,
+        tag="hooks",
     ),
     "retryNotices": Operation(
         "Send dead notices of a hook again",
-        "hooks",
         {200: ResponseSpec("How many are sent again.", models.Retried)},
         (errors.HookNotFoundError, errors.InvalidSessionIdError, *WRITING),
         action="admin",
-        credentials=("bearer",),
         body=RetryBody,
+        tag="hooks",
     ),
     "getReadiness": Operation(
         "Return whether the server is ready for requests",
-        "operation",
         {
             200: ResponseSpec("The server is ready.", models.Health),
             503: ResponseSpec("The server is not ready.", models.Health),
         },
+        tag="operation",
     ),
     "getMetrics": Operation(
         "Return the metrics, for Prometheus",
-        "operation",
         {200: ResponseSpec("All metrics.", None, ("text/plain", "application/openmetrics-text"))},
         (errors.PathNotFoundError,),
         action="list",
-        credentials=TOKEN,
+        tag="operation",
     ),
     "getDescription": Operation(
         "Describe the API",
-        "operation",
         {200: ResponseSpec("An OpenAPI document.", models.Description, headers=("Cache-Control",))},
         (errors.InvalidRequestError,),
         parameters=("Version",),
+        tag="operation",
     ),
-    "getPage": Operation("Show the page that lists sessions", "pages", {200: PAGE}, (errors.RateExceededError,)),
-    "getSessionPage": Operation("Show the page of a session", "pages", {200: PAGE}),
+    "getPage": Operation("Show the page that lists sessions", {200: PAGE}, (errors.RateExceededError,), tag="pages"),
+    "getSessionPage": Operation("Show the page of a session", {200: PAGE}, tag="pages"),
     "getPushWorker": Operation(
         "Load the service worker of push",
-        "pages",
         {200: ResponseSpec("The script.", None, ("text/javascript",), ("Cache-Control",))},
         (errors.PathNotFoundError,),
+        tag="pages",
     ),
     "getManifest": Operation(
         "Load the manifest of the pages",
-        "pages",
         {200: ResponseSpec("The manifest.", None, ("application/manifest+json",), ("Cache-Control",))},
         (errors.PathNotFoundError,),
+        tag="pages",
     ),
     "getBadge": Operation(
         "Show the badge of a session",
-        "pages",
         {
             200: ResponseSpec("The picture.", None, (SVG,), CACHED),
             304: ResponseSpec("The session is unchanged since the `ETag` in `If-None-Match`.", None, (), CACHED),
         },
         action="read",
-        credentials=TOKEN,
         parameters=("IfNoneMatch",),
+        tag="pages",
     ),
     "getBrowserFile": Operation(
         "Load a browser file",
-        "pages",
         {
             200: ResponseSpec("The file.", None, ("text/*",), ("Cache-Control",)),
             304: ResponseSpec("The browser's copy is current.", None, (), ("Cache-Control",)),
         },
         (errors.PathNotFoundError,),
+        tag="pages",
     ),
 }
