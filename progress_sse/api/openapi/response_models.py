@@ -3,14 +3,20 @@
 No response is made from these: ``wire`` encodes each from the data itself, once for all clients.
 """
 
+import json
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, RootModel
 from pydantic.json_schema import SkipJsonSchema
 
+from progress_sse.core import details, model, updates
+from progress_sse.core.commands import Command, Create
 from progress_sse.core.log_lines import MAX_READ_LINES, LogLevel
 from progress_sse.core.model import MAX_SESSION_ID_CHARS, SessionStatus
 from progress_sse.core.parts import MAX_LISTED_PARTS, MAX_PART_CHARS, MAX_PARTS, PartStatus
+from progress_sse.core.state_machine import apply
+from progress_sse.wire.session_json import encode_absent, encode_session
 
 Natural = Annotated[int, Field(strict=True, ge=0)]
 StepNumber = Annotated[int, Field(strict=True, ge=1)]
@@ -212,93 +218,38 @@ class ListedSession(SessionSummary):
     """When its last step ended; present only while it is running and none of its steps is."""
 
 
+def _example(session_id: str, *commands: tuple[float, Command]) -> Any:
+    """Return a session as polling shows it, after commands, each so many seconds after the first."""
+    began, session = datetime(2026, 1, 31, 9, 30, 0, 123456, UTC), None
+    for after_s, command in commands:
+        session = apply(session_id, session, command, began + timedelta(seconds=after_s)).session
+    return json.loads(encode_absent(session_id) if session is None else encode_session(session))
+
+
+_STEPS = (model.StepDefinition("Download"), model.StepDefinition("Import", estimated_ms=60000))
+_LINKS = (details.Link("Report", "/reports/1"),)
+_ATTEMPT = updates.Envelope(details.Claim("f3b1", None, None))
+_EXAMPLES = [
+    _example(
+        "nightly",
+        (0, Create(_STEPS, is_timed=True)),
+        (0, updates.Start(1)),
+        (10, updates.Advance(1, 3120, 8000, "reading")),
+    ),
+    _example(
+        "crawl",
+        (0, Create((), title="Crawl", labels={"customer": "acme"}, links=_LINKS, open_ended=True)),
+        (0, updates.Start("https://example.org", envelope=_ATTEMPT)),
+        (2.5, updates.Finish(False, "stopped by hand", conclusion="cancelled")),
+    ),
+    _example("weekly"),
+]
+
+
 class Session(Details):
     """A session as polling shows it; `not_found`, without steps, where it does not exist."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "session_id": "nightly",
-                    "current_step": 1,
-                    "total_steps": 2,
-                    "status": "running",
-                    "steps": [
-                        {
-                            "step": 1,
-                            "name": "Download",
-                            "status": "running",
-                            "started_at": "2026-01-31T09:30:00.123456+00:00",
-                            "completed_at": None,
-                            "elapsed_ms": 0,
-                            "timeout_ms": None,
-                            "message": "reading",
-                            "error": "",
-                            "progress": {"current": 3120, "total": 8000},
-                        },
-                        {
-                            "step": 2,
-                            "name": "Import",
-                            "status": "pending",
-                            "elapsed_ms": 0,
-                            "timeout_ms": None,
-                            "estimated_ms": 60000,
-                        },
-                    ],
-                    "percentage": 19,
-                    "estimated_remaining_ms": 60000,
-                    "time": {
-                        "percentage": 11,
-                        "finish_at": {
-                            "p50": "2026-01-31T09:31:25.764456+00:00",
-                            "p90": "2026-01-31T09:31:25.764456+00:00",
-                        },
-                        "basis": "rate",
-                        "runs": 0,
-                    },
-                },
-                {
-                    "session_id": "crawl",
-                    "current_step": 1,
-                    "total_steps": 1,
-                    "status": "error",
-                    "steps": [
-                        {
-                            "step": 1,
-                            "name": "https://example.org",
-                            "status": "error",
-                            "started_at": "2026-01-31T09:30:00.123456+00:00",
-                            "completed_at": "2026-01-31T09:30:02.623456+00:00",
-                            "elapsed_ms": 2500,
-                            "timeout_ms": None,
-                            "message": "",
-                            "error": "stopped by hand",
-                            "attempt": 1,
-                            "conclusion": "cancelled",
-                        }
-                    ],
-                    "percentage": 100,
-                    "estimated_remaining_ms": 0,
-                    "title": "Crawl",
-                    "labels": {"customer": "acme"},
-                    "links": [{"label": "Report", "url": "/reports/1"}],
-                    "open_ended": True,
-                    "error": "stopped by hand",
-                    "conclusion": "cancelled",
-                    "steps_done": 0,
-                },
-                {
-                    "session_id": "weekly",
-                    "current_step": 0,
-                    "total_steps": 0,
-                    "status": "not_found",
-                    "steps": [],
-                    "percentage": 0,
-                    "estimated_remaining_ms": 0,
-                },
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": _EXAMPLES})
 
     session_id: SessionId
     current_step: Natural
