@@ -77,9 +77,9 @@ class StreamRequest(NamedTuple):
     """
 
     resume_points: Mapping[str, ResumePoint | None]
-    is_combined: bool
-    heartbeat_events: bool
-    expires_at: float | None
+    is_combined: bool = False
+    heartbeat_events: bool = False
+    expires_at: float | None = None
     caller: str | None = None
     is_text: bool = False
     reads_lines: bool = False

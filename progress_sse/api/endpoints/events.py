@@ -1,7 +1,7 @@
 """The endpoints of live streams; they respond with 204 where a stream has ended for good."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import wraps
 from typing import Final, TypeAlias
 
@@ -22,7 +22,6 @@ from progress_sse.api.request_parts import (
 from progress_sse.auth.authorizer import Authorization
 from progress_sse.core.errors import InvalidRequestError, RateExceededError, StoreUnavailableError
 from progress_sse.core.model import Position
-from progress_sse.core.session_filter import SessionFilter
 from progress_sse.service import ProgressService
 from progress_sse.streaming.event_stream import HEADERS, StreamRequest
 from progress_sse.wire.cursor import ResumePoint, cursor_position, end_id, is_end_id, parse_cursor, resume_from
@@ -58,8 +57,8 @@ async def events(service: ProgressService, request: Request) -> ASGIApp:
     position = None if is_text else Position.parse(_last_event_id(request, query))
     if position is not None and await _completed(service, [session_id]) == {session_id: position}:
         return _end_of_stream()
-    resume_points = {session_id: resume_from(position)}
-    return _stream(service, request, query, authorization, resume_points, is_text=is_text)
+    wanted = StreamRequest({session_id: resume_from(position)}, is_text=is_text)
+    return _stream(service, request, query, authorization, wanted)
 
 
 @_with_delayed_retry
@@ -76,7 +75,7 @@ async def combined_events(service: ProgressService, request: Request) -> ASGIApp
         if completed is not None and end_id(completed) == last_event_id:
             return _end_of_stream()
     resume_points = {session_id: _resume_point(last_event_id, session_id) for session_id in session_ids}
-    return _stream(service, request, query, authorization, resume_points, is_combined=True)
+    return _stream(service, request, query, authorization, StreamRequest(resume_points, is_combined=True))
 
 
 async def _list_events(service: ProgressService, request: Request, query: QueryParams) -> ASGIApp:
@@ -85,30 +84,19 @@ async def _list_events(service: ProgressService, request: Request, query: QueryP
         raise InvalidRequestError("session_id does not go with prefix, label and status.")
     wanted = session_filter_of(query)
     authorization = await service.authorizer.check_list(request, wanted.prefix, ticket=query.get("ticket", ""))
-    return _stream(service, request, query, authorization, {}, wanted=wanted)
+    return _stream(service, request, query, authorization, StreamRequest({}, wanted=wanted))
 
 
 def _stream(
-    service: ProgressService,
-    request: Request,
-    query: QueryParams,
-    authorization: Authorization,
-    resume_points: Mapping[str, ResumePoint | None],
-    *,
-    is_combined: bool = False,
-    is_text: bool = False,
-    wanted: SessionFilter | None = None,
+    service: ProgressService, request: Request, query: QueryParams, authorization: Authorization, wanted: StreamRequest
 ) -> ASGIApp:
+    """Return the stream that a request wants, with what the query and the authorization say of every stream."""
     return service.streams.respond(
-        StreamRequest(
-            resume_points,
-            is_combined,
-            query.get("heartbeat") == "event",
-            authorization.expires_at,
-            counted_caller(service.settings, request, authorization),
-            is_text,
-            query.get("log") == "1",
-            wanted,
+        wanted._replace(
+            heartbeat_events=query.get("heartbeat") == "event",
+            expires_at=authorization.expires_at,
+            caller=counted_caller(service.settings, request, authorization),
+            reads_lines=query.get("log") == "1",
         )
     )
 
