@@ -41,13 +41,9 @@ class MemoryOneTimeStore:
     async def put(self, name: str, value: bytes, lifetime_s: int) -> None:
         """Keep `value`, and drop expired values and the oldest beyond the limit."""
         now = self._clock.monotonic()
-        while self._kept and (len(self._kept) >= MAX_VALUES or self._oldest_until <= now):
+        while self._kept and (len(self._kept) >= MAX_VALUES or next(iter(self._kept.values()))[0] <= now):
             del self._kept[next(iter(self._kept))]
         self._kept[name] = (now + lifetime_s, value)
-
-    @property
-    def _oldest_until(self) -> float:
-        return next(iter(self._kept.values()))[0]
 
     async def take(self, name: str) -> bytes | None:
         """Remove and return the value; `None` if there is none, or it has expired."""

@@ -80,7 +80,8 @@ class LogHandler(_RecordHandler):
         progress = self._progress or active_reporter.get()
         text = None if progress is None else self._text(record)
         if progress is not None and text is not None:
-            progress.log(text, _level_of(record.levelno))
+            level: LogLevel = next((level for lowest, level in _LEVELS if record.levelno >= lowest), "debug")
+            progress.log(text, level)
 
 
 _LEVELS: Final[tuple[tuple[int, LogLevel], ...]] = (
@@ -88,8 +89,3 @@ _LEVELS: Final[tuple[tuple[int, LogLevel], ...]] = (
     (logging.WARNING, "warning"),
     (logging.INFO, "info"),
 )
-
-
-def _level_of(number: int) -> LogLevel:
-    """Return the level of a line for that of a record, whose numbers are any."""
-    return next((level for lowest, level in _LEVELS if number >= lowest), "debug")

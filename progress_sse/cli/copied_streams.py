@@ -137,17 +137,15 @@ class _Copier:
         An error closes the pipes, so that the next write of the command fails; else it would wait for ever.
         """
         try:
-            self._copy_all()
+            ready: set[int] = set()
+            while self._open and self._ended not in ready:
+                awaited = [self._ended, *(source.fileno() for source, _ in self._open)]
+                ready = _ready(dict.fromkeys(awaited, select.POLLIN))
+                self._open = [each for each in self._open if each[0].fileno() not in ready or _copy(*each)]
         finally:
             for source, _ in self._open:
                 source.close()
         _hand_to(self._receivers, b"")
-
-    def _copy_all(self) -> None:
-        ready: set[int] = set()
-        while self._open and self._ended not in ready:
-            ready = _ready({**{source.fileno(): select.POLLIN for source, _ in self._open}, self._ended: select.POLLIN})
-            self._open = [each for each in self._open if each[0].fileno() not in ready or _copy(*each)]
 
 
 def _copy(source: FileIO, stream: CopiedStream) -> bool:

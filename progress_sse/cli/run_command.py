@@ -282,15 +282,11 @@ def _wait(pid: int, stop: CommandStop) -> int:
             if not _is_shared(received):
                 stop.send(pid, received.si_signo)
         elif code is None:
-            code = _exit_code(pid)
-            if code is not None:
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                code = os.waitstatus_to_exitcode(status)
                 stop.end()
     return code if code >= 0 else SIGNALLED - code
-
-
-def _exit_code(pid: int) -> int | None:
-    ended, status = os.waitpid(pid, os.WNOHANG)
-    return os.waitstatus_to_exitcode(status) if ended else None
 
 
 def _is_shared(received: signal.struct_siginfo) -> bool:

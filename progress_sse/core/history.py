@@ -129,7 +129,9 @@ def lesson_of(before: Session | None, session: Session, now: datetime) -> Lesson
     if not taught:
         return None
     week, names = week_of(now), list(dict.fromkeys(step.name for step in taught))[:MAX_NAMES]
-    durations = [Cell(week, step.name, _bucket_of(step.elapsed_ms)) for step in taught if step.name in names]
+    durations = [
+        Cell(week, step.name, bisect_right(_BOUNDS, step.elapsed_ms) - 1) for step in taught if step.name in names
+    ]
     return Lesson(timing.profile, (Cell(week, "", RUNS), *durations))
 
 
@@ -179,10 +181,6 @@ def surplus_of(history: History, now: datetime) -> Sequence[Cell]:
         if not is_kept:
             surplus.append(cell)
     return surplus
-
-
-def _bucket_of(ms: int) -> int:
-    return bisect_right(_BOUNDS, ms) - 1
 
 
 def _spread_between(first: int, following: int) -> tuple[int, ...]:

@@ -71,7 +71,8 @@ def created_by(session_id: str, command: Start, now: datetime) -> Session:
 def apply(session: Session, command: SessionUpdate, now: datetime) -> Session:
     """Return the session after the command; the same object if the command repeats its details."""
     if isinstance(command, AppendLines):
-        return _with_log(session, command, now)
+        check_lines(session, command)
+        return session if session.details.log else with_details(session, session.details._replace(log=True), now)
     check_session_attempt(session, command)
     if isinstance(command, Finish):
         return _finished(session, command, now)
@@ -84,11 +85,6 @@ def apply(session: Session, command: SessionUpdate, now: datetime) -> Session:
         assert isinstance(command, Describe)
         details = _described(session.details, command)
     return session if details == session.details else with_details(session, details, moment)
-
-
-def _with_log(session: Session, command: AppendLines, now: datetime) -> Session:
-    check_lines(session, command)
-    return session if session.details.log else with_details(session, session.details._replace(log=True), now)
 
 
 def asked(session: Session, command: Ask, now: datetime) -> Session:

@@ -124,10 +124,6 @@ def _time_of(session: Session, timing: Timing, now: datetime, learned: Learned) 
     return Time(max(timing.floor, percentage), finish_at, basis, learned.runs)
 
 
-def _total_of(step: StepProgress) -> int | None:
-    return (step.advance.total or None) if step.advance is not None else None
-
-
 def _rest_of(session: Session, now: datetime, learned: Learned) -> _Rest | None:
     """Return what is left; `None` if a step has no estimate, no history and, while it runs, no total."""
     steps = session.progress.steps
@@ -171,10 +167,8 @@ def _left_of_running(step: StepProgress, usual: Points | None, declared_ms: int 
         left = _Left(left_after(usual, spent_ms), "history")
     elif declared_ms is not None:
         left = _Left(certain(max(0, declared_ms - spent_ms)), "declared")
-    units = _total_of(step)
-    if units is not None:
-        assert step.advance is not None
-        return _left_at_its_rate(left, step.advance, units, spent_ms)
+    if step.advance is not None and step.advance.total:
+        return _left_at_its_rate(left, step.advance, step.advance.total, spent_ms)
     return left
 
 

@@ -237,13 +237,11 @@ WORKERS: Final = 4
 FAILING: Final = frozenset({7, 18, 26})
 """The frames whose first attempt fails."""
 
-RENDER: Final = f"Render {FRAMES} frames"
-
 
 async def run_film(run: Run) -> None:
     """Render all frames as parts of a step, and join them."""
     async with run.progress(
-        steps=[StepDefinition(RENDER), StepDefinition("Join them", estimated_ms=3_000)],
+        steps=[StepDefinition(f"Render {FRAMES} frames"), StepDefinition("Join them", estimated_ms=3_000)],
         title=f"Film of {FRAMES} frames",
         labels={"job": "film", "workers": str(WORKERS)},
     ) as progress:
@@ -334,15 +332,10 @@ async def run_repeatedly(job: Job, url: str, client: httpx.AsyncClient) -> None:
     for number in itertools.count(job.at_first + 1):
         await asyncio.sleep(REST_S)
         await _run(job, number, url)
-        await _forget(Run(job.name, number - KEPT_RUNS, url), client)
+        with contextlib.suppress(httpx.TransportError):  # If the server is away, its own clean-up does that later.
+            await client.delete(f"/api/progress/{Run(job.name, number - KEPT_RUNS, url).session_id}")
 
 
 async def _run(job: Job, number: int, url: str) -> None:
     with contextlib.suppress(Cancelled):  # by a visitor
         await job.run(Run(job.name, number, url))
-
-
-async def _forget(run: Run, client: httpx.AsyncClient) -> None:
-    """Remove the session of an old run; if the server is away, its own clean-up does that later."""
-    with contextlib.suppress(httpx.TransportError):
-        await client.delete(f"/api/progress/{run.session_id}")

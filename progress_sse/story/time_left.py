@@ -81,18 +81,14 @@ def time_left(state: SessionState, now_s: float, zone: tzinfo | None = None) -> 
     end = ends(state)
     if end is None:
         return ""
-    waiting = waiting_s(state)
-    if end.p90 + _grace_s(state, end) - now_s < (waiting if steps_in(state, "running") else 0):
+    waiting, grace_s = waiting_s(state), max(_MIN_GRACE_S, (end.p90 - began_s(state)) / _GRACE_PART)
+    if end.p90 + grace_s - now_s < (waiting if steps_in(state, "running") else 0):
         return LONGER_THAN_USUAL if state["time"]["basis"] == "history" else LONGER_THAN_EXPECTED
     # A step that takes too long does not shorten those that follow.
     p50, p90 = (max(each - now_s, waiting) for each in end)
     if p90 >= _TOO_LONG_S:
         return ""
     return _duration(p50, p90) if p90 < _LONG_S else f"done about {_moments(p50, p90, now_s, zone)}"
-
-
-def _grace_s(state: SessionState, end: Ends) -> float:
-    return max(_MIN_GRACE_S, (end.p90 - began_s(state)) / _GRACE_PART)
 
 
 def _duration(p50: float, p90: float) -> str:

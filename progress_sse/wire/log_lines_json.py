@@ -1,7 +1,7 @@
 """Log lines ⇄ JSON. A line is encoded once, without its number: the same bytes are stored, read and sent."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from progress_sse.core.log_lines import LogLine
@@ -51,9 +51,5 @@ def encode_log_event(session_id: str, shown: LinesShown) -> bytes:
 
 
 def _encode_fields(shown: LinesShown) -> bytes:
-    life, lines = encode_json(shown.life), b",".join(_shown(shown.lines))
+    life, lines = encode_json(shown.life), b",".join([b'{"n":%d,%b' % line for line in shown.lines])
     return b'"life":%b,"lines":[%b],"first":%d,"next":%d}' % (life, lines, shown.first, shown.next)
-
-
-def _shown(lines: Iterable[NumberedLine]) -> list[bytes]:
-    return [b'{"n":%d,%b' % line for line in lines]

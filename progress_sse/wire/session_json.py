@@ -66,7 +66,8 @@ def encode_absent(session_id: str, *, is_gone: bool = False) -> bytes:
 
 def encode_transition(session: Session, step: int) -> bytes:
     """Return the data of a `step` event: the step that changed, and the session as it was just after that."""
-    shown = _step(session.progress.steps[step], _declared_ms(session, step))
+    declared_ms = None if session.details.timing is None else session.definitions[step - 1].estimated_ms
+    shown = _step(session.progress.steps[step], declared_ms)
     return encode_json({"step": shown, "session": _summary(session)})
 
 
@@ -254,11 +255,6 @@ def _pending_step(number: int, definition: StepDefinition, declared_ms: int | No
     if declared_ms is not None:
         shown["estimated_ms"] = declared_ms
     return shown
-
-
-def _declared_ms(session: Session, number: int) -> int | None:
-    is_timed = session.progress.details.timing is not None
-    return session.definitions[number - 1].estimated_ms if is_timed else None
 
 
 def _summary(session: Session) -> dict[str, object]:

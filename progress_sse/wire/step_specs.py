@@ -3,7 +3,7 @@
 import json
 import tomllib
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -60,7 +60,8 @@ def decode_steps_file(
         RecursionError: It is nested too deeply.
         InvalidRequestError: The steps of a workflow are not numbered in order.
     """
-    file = _StepsFile.model_validate(_parse(content.decode(), is_json), context={"max_text_chars": max_text_chars})
+    parsed = json.loads(content.decode()) if is_json else tomllib.loads(content.decode())
+    file = _StepsFile.model_validate(parsed, context={"max_text_chars": max_text_chars})
     workflows = {
         name: define_steps(workflow.steps, timeout_ms=DEFAULT_TIMEOUT_MS) for name, workflow in file.workflows.items()
     }
@@ -68,7 +69,3 @@ def decode_steps_file(
         if len(definitions) > max_total_steps:
             raise ValueError(f"workflow {name!r} has too many steps.")
     return workflows
-
-
-def _parse(text: str, is_json: bool) -> Any:
-    return json.loads(text) if is_json else tomllib.loads(text)

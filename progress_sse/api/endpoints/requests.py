@@ -18,7 +18,7 @@ from progress_sse.api.request_parts import (
 )
 from progress_sse.api.session_models import RequestBody
 from progress_sse.core.asks import Asks, ends_wait, taken_ask
-from progress_sse.core.commands import Ask, IdempotencyKey
+from progress_sse.core.commands import Ask
 from progress_sse.core.errors import RequestNotFoundError, SessionNotFoundError
 from progress_sse.service import ProgressService
 from progress_sse.store.session_operations import make_request_id
@@ -36,7 +36,8 @@ async def ask(service: ProgressService, request: Request) -> Reply:
     await service.authorizer.check(request, "control", session_id)
     body = await read_body(request, RequestBody, service.body_limits)
     key = idempotency_key(request, REQUEST, body.canonical)
-    request_id = _request_id(session_id, key)
+    # The same id for the same key, so that a repetition finds it.
+    request_id = make_request_id() if key is None else fingerprint(f"{REQUEST} {session_id}/{key.key}")
     command = Ask(body.kind, request_id, body.step, body.reason, run_of(request), condition_of(request))
     record = (await service.store.apply(session_id, command, key)).record
     if record is None:
@@ -45,11 +46,6 @@ async def ask(service: ProgressService, request: Request) -> Reply:
     if taken is None:
         raise RequestNotFoundError
     return json_reply(show_request(taken), 202 if taken.id == request_id else 200)
-
-
-def _request_id(session_id: str, key: IdempotencyKey | None) -> str:
-    """Return the id of a request; the same one for the same key, so that a repetition finds it."""
-    return make_request_id() if key is None else fingerprint(f"{REQUEST} {session_id}/{key.key}")
 
 
 async def list_of_session(service: ProgressService, request: Request) -> Reply:

@@ -193,11 +193,8 @@ def _refusal(kinds: Sequence[type[errors.ProblemError]]) -> Json:
         "description": " ".join(error.title for error in kinds),
         "content": {error_responses.MEDIA_TYPE: {"schema": schema, "examples": examples}},
     }
-    return response | {"headers": {name: ref("headers", name) for error in kinds for name in _sent_with(error)}}
-
-
-def _sent_with(error: type[errors.ProblemError]) -> Sequence[str]:
-    return [*UNCACHED, *(name for name in error().headers if name in HEADERS)]
+    names = (name for error in kinds for name in (*UNCACHED, *error().headers) if name in HEADERS)
+    return response | {"headers": {name: ref("headers", name) for name in names}}
 
 
 DESCRIPTION: Final = """\

@@ -14,8 +14,6 @@ from progress_sse.core import errors
 from progress_sse.streaming.stream_format import EVENTS as EVENT_STREAM
 from progress_sse.streaming.stream_format import TEXT
 
-SVG: Final = "image/svg+xml"
-
 UNCACHED: Final = ("Cache-Control", "Vary")
 """Headers of responses that no cache may give to another client."""
 
@@ -62,7 +60,6 @@ PRECONDITIONS: Final = ("IfMatch", "IfNoneMatch")
 CACHED: Final = ("ETag", *UNCACHED)
 POLLED: Final = ("Preference-Applied", *CACHED)
 WAITED: Final = ("Preference-Applied", *UNCACHED)
-ALLOWING: Final = ("Allow", *WAITED)
 CREATED: Final = ("Progress-Run", *CACHED)
 LINKS: Final = ("getSession", "reportUpdate", "followSession", "createSession", "deleteSession")
 STREAMED: Final = (*UNCACHED, "Incremental", "X-Accel-Buffering")
@@ -156,7 +153,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     ),
     "listRequests": Operation(
         "List what readers ask of the worker of a session",
-        {200: ResponseSpec("The requests that are not settled yet.", models.OpenRequests, headers=ALLOWING)},
+        {200: ResponseSpec("The requests that are not settled yet.", models.OpenRequests, headers=("Allow", *WAITED))},
         (errors.SessionNotFoundError,),
         action="read",
         parameters=("Prefer", "Link"),
@@ -412,7 +409,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "getBadge": Operation(
         "Show the badge of a session",
         {
-            200: ResponseSpec("The picture.", None, (SVG,), CACHED),
+            200: ResponseSpec("The picture.", None, ("image/svg+xml",), CACHED),
             304: ResponseSpec("The session is unchanged since the `ETag` in `If-None-Match`.", None, (), CACHED),
         },
         action="read",

@@ -78,7 +78,8 @@ class RedisLines:
         if not epoch:
             return None
         lines = list(self._decode.each(session_id, partial(_decode_line, session_id), entries))
-        stored = StoredLines(self._decode(_decode_epoch, session_id, epoch), first, last, lines)
+        life = self._decode(lambda _, raw: checked_position(raw.decode(), 0).epoch, session_id, epoch)
+        stored = StoredLines(life, first, last, lines)
         self._note(keys, stored)
         return stored
 
@@ -127,10 +128,6 @@ def _decode_line(session_id: str, entry: Any) -> NumberedLine:
     if checksum(data, session_id, _LINE) != int(expected):
         raise ValueError("a log line has another checksum")
     return NumberedLine(int(name.partition(b"-")[0]), data)
-
-
-def _decode_epoch(_session_id: str, epoch: bytes) -> str:
-    return checked_position(epoch.decode(), 0).epoch
 
 
 def _decode_message(payload: bytes) -> StoredLines:

@@ -142,7 +142,8 @@ class DatabaseFile:
         connection = sqlite3.connect(
             f"{self._path.path.as_uri()}?{mode}", uri=True, timeout=self._busy_timeout_s, isolation_level=None
         )
-        connection.text_factory = _decoded
+        # What is no UTF-8 has surrogates, so one damaged row does not hide those that follow it.
+        connection.text_factory = lambda text: text.decode(errors="surrogateescape")
         return connection
 
     def _is_in_place(self) -> bool:
@@ -184,11 +185,6 @@ class DatabaseFile:
         except sqlite3.Error as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_FULL:  # A store that is full can be read, and be emptied.
                 raise
-
-
-def _decoded(text: bytes) -> str:
-    """Return stored text. What is no UTF-8 has surrogates, so one damaged row does not hide those that follow it."""
-    return text.decode(errors="surrogateescape")
 
 
 def _check_mode(path: StorePath) -> str:
