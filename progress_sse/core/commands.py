@@ -95,13 +95,7 @@ Command: TypeAlias = Create | Delete | Update | Ask | Subscribe | Unsubscribe | 
 
 ACTIONS: Final = (
     *(kind.action for kind in UPDATES),
-    "ask",
-    "create",
-    "delete",
-    "subscribe",
-    "unsubscribe",
-    "stall",
-    "lose",
+    *(kind.__name__.lower() for kind in (Ask, Create, Delete, Subscribe, Unsubscribe, Stall, Lose)),
 )
 """The names of all commands."""
 

@@ -129,16 +129,9 @@ def check_size(details: Details) -> None:
     """Refuse details that are too large for each reader to get with each event, by a `TooMuchError`."""
     if len(details.labels) > MAX_LABELS:
         raise TooMuchError(f"A session has at most {MAX_LABELS} labels.")
-    shown: dict[str, object] = {}
-    if details.title is not None:
-        shown["title"] = details.title
-    if details.labels:
-        shown["labels"] = dict(details.labels)
-    if details.links:
-        shown["links"] = [link._asdict() for link in details.links]
-    if details.accepts:
-        shown["accepts"] = details.accepts
-    if _json_bytes(shown) > MAX_DETAILS_BYTES:
+    links = [link._asdict() for link in details.links]
+    shown = {"title": details.title, "labels": dict(details.labels), "links": links, "accepts": details.accepts}
+    if _json_bytes({name: value for name, value in shown.items() if value}) > MAX_DETAILS_BYTES:
         raise TooMuchError
 
 

@@ -14,8 +14,6 @@ from progress_sse.story.steps import Step, began_s, is_between_steps, is_idle, s
 from progress_sse.story.time_left import time_left
 from progress_sse.story.times import seconds_of
 
-CONCLUSIONS: Final = ("cancelled", "lost")
-
 MAX_ERROR_LINES: Final = 20
 
 _ENDINGS: Final = {"cancelled": "Cancelled", "lost": "Lost", "": "Failed"}
@@ -80,7 +78,7 @@ def _failure(state: SessionState) -> str:
 
 def conclusion(ended: SessionState | Step) -> str:
     """Return what ended a session or a step in `error`, `cancelled` or `lost`; empty if it was a plain failure."""
-    return str(ended["conclusion"]) if ended.get("conclusion") in CONCLUSIONS else ""
+    return str(ended["conclusion"]) if ended.get("conclusion") in ("cancelled", "lost") else ""
 
 
 def _last_ended(steps: list[Step]) -> Step:

@@ -44,7 +44,6 @@ def _line(part: Part) -> str:
 
 
 _WORDS: Final = {"pending": "waiting", "running": "running", "success": "done", "error": "failed"}
-_CONCLUSIONS: Final = ("skipped", "cancelled", "lost")
 
 
 def state_of(step: Step) -> str:
@@ -52,7 +51,7 @@ def state_of(step: Step) -> str:
     conclusion = step.get("conclusion", "")
     if is_stalled(step):
         return "stalled"
-    return conclusion if conclusion in _CONCLUSIONS else _WORDS[step["status"]]
+    return conclusion if conclusion in ("skipped", "cancelled", "lost") else _WORDS[step["status"]]
 
 
 def spent(step: Step, now_s: float) -> str:

@@ -276,9 +276,6 @@ def _optional(session: Session) -> dict[str, object]:
     return shown if steps_done is None else shown | {"steps_done": steps_done}
 
 
-_LABELS: Final = b'"labels":{'
-
-
 def encode_page(entries: Sequence[bytes], after: str | None) -> bytes:
     """Return a page of the list, with the cursor of the next one, if there is one."""
     return b'{"sessions":[%b],"next":%b}' % (b",".join(entries), encode_json(after))
@@ -301,7 +298,7 @@ def encode_removed(session_id: str) -> bytes:
 
 def labels_of(entry: bytes) -> Mapping[str, str]:
     """Return the labels of a session from its entry."""
-    if _LABELS not in entry:  # Quotation marks inside strings are escaped, so no text looks like this.
+    if b'"labels":{' not in entry:  # Quotation marks inside strings are escaped, so no text looks like this.
         return {}
     labels: dict[str, str] = json.loads(entry).get("labels", {})
     return labels

@@ -70,13 +70,12 @@ def with_limits(value: Any, limits: Mapping[str, int]) -> Any:
     """Return the description with the values of the limits for the names of their settings."""
     if isinstance(value, dict):
         return {
-            key: limits[each] if key in _LIMITS and isinstance(each, str) else with_limits(each, limits)
+            key: limits[each]
+            if key in {"maximum", "maxItems", "maxLength"} and isinstance(each, str)
+            else with_limits(each, limits)
             for key, each in value.items()
         }
     return [with_limits(each, limits) for each in value] if isinstance(value, list) else value
-
-
-_LIMITS: Final = frozenset({"maximum", "maxItems", "maxLength"})
 
 
 def _session_id() -> Json:

@@ -1,6 +1,6 @@
 """The events of streams as models; see ``response_models``."""
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, Field, Json, RootModel
 from pydantic.json_schema import SkipJsonSchema
@@ -16,9 +16,7 @@ from progress_sse.api.openapi.response_models import (
     StartedStep,
 )
 
-EVENT_ID_PATTERN: Final = r"^[A-Za-z0-9._~-]{1,128}$"
-
-EventId = Annotated[str, Field(pattern=EVENT_ID_PATTERN)]
+EventId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._~-]{1,128}$")]
 
 
 class Transition(ResponseModel):
