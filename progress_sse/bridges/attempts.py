@@ -112,12 +112,8 @@ def _new_progress(task: TaskStep) -> Progress:
     return _TaskProgress(task.session_id, creation)
 
 
-_running: Final[ContextVar["TaskAttempt | None"]] = ContextVar("progress_sse_attempt", default=None)
-
-
-def running_attempt() -> "TaskAttempt | None":
-    """Return the attempt that this code runs in."""
-    return _running.get()
+running_attempt: Final[ContextVar["TaskAttempt | None"]] = ContextVar("progress_sse_attempt", default=None)
+"""The attempt that this code runs in."""
 
 
 class TaskAttempt:
@@ -145,8 +141,8 @@ class TaskAttempt:
 
     def begin(self, retries: int, stop: Stop | None = None) -> None:
         """Start the step after `retries` attempts, and let the task run in it; a reader who cancels it calls `stop`."""
-        self._outer = [(each, each.get()) for each in (_running, active_reporter, running_step)]
-        _running.set(self)
+        self._outer = [(each, each.get()) for each in (running_attempt, active_reporter, running_step)]
+        running_attempt.set(self)
         if self._step is None:
             return
         self._step.start()

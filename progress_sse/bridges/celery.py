@@ -144,7 +144,7 @@ def _settle(attempt: TaskAttempt, state: str | None, retval: Any) -> None:
 
 
 def _pass_on(headers: dict[str, Any], sender: str | None = None, **_: Any) -> None:
-    attempt = running_attempt()
+    attempt = running_attempt.get()
     if attempt is None:
         return
     headers.setdefault(SESSION_KEY, attempt.task.session_id)

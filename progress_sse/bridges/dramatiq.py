@@ -48,7 +48,7 @@ class ReportingMiddleware(Middleware):
 
     def before_enqueue(self, broker: Broker, message: Message[Any], delay: int) -> None:
         """Give a message the session of the attempt that sends it."""
-        if attempt := running_attempt():
+        if attempt := running_attempt.get():
             message.options.setdefault(SESSION_KEY, attempt.task.session_id)
 
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
@@ -60,7 +60,7 @@ class ReportingMiddleware(Middleware):
         self, broker: Broker, message: MessageProxy, *, result: Any = None, exception: BaseException | None = None
     ) -> None:
         """Complete the step; after an exception, the other middleware decides what follows."""
-        if attempt := running_attempt():
+        if attempt := running_attempt.get():
             attempt.close_scope()
             attempt.error = exception
             if exception is None:
@@ -70,7 +70,7 @@ class ReportingMiddleware(Middleware):
 
     def after_skip_message(self, broker: Broker, message: MessageProxy) -> None:
         """End the step of a message that was skipped, by its actor or before it ran, for example for its age."""
-        attempt = running_attempt()
+        attempt = running_attempt.get()
         if attempt is not None and message.failed:
             attempt.fail("given up")
         elif attempt is not None:
@@ -80,14 +80,14 @@ class ReportingMiddleware(Middleware):
 
     def before_ack(self, broker: Broker, message: MessageProxy) -> None:
         """Leave the step; after an exception a retry will follow."""
-        if attempt := running_attempt():
+        if attempt := running_attempt.get():
             if attempt.error is not None:
                 attempt.wait(attempt.error)
             attempt.leave()
 
     def before_nack(self, broker: Broker, message: MessageProxy) -> None:
         """Leave the step, which has failed."""
-        if attempt := running_attempt():
+        if attempt := running_attempt.get():
             if attempt.error is not None:
                 attempt.fail(attempt.error)
             attempt.leave()

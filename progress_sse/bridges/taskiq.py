@@ -38,7 +38,7 @@ class ReportingMiddleware(TaskiqMiddleware):
 
     def pre_send(self, message: TaskiqMessage) -> TaskiqMessage:
         """Give a task the session of the attempt that sends it."""
-        if attempt := running_attempt():
+        if attempt := running_attempt.get():
             message.labels.setdefault(SESSION_KEY, attempt.task.session_id)
         return message
 
@@ -53,7 +53,7 @@ class ReportingMiddleware(TaskiqMiddleware):
 
     def on_error(self, message: TaskiqMessage, result: TaskiqResult[Any], exception: BaseException) -> None:
         """Keep the exception, which other middleware may replace in the result."""
-        attempt = running_attempt()
+        attempt = running_attempt.get()
         if attempt is None:
             return
         attempt.close_scope()
@@ -67,7 +67,7 @@ class ReportingMiddleware(TaskiqMiddleware):
 
     def post_execute(self, message: TaskiqMessage, result: TaskiqResult[Any]) -> None:
         """End the step, unless another attempt will follow, and leave it."""
-        attempt = running_attempt()
+        attempt = running_attempt.get()
         if attempt is None:
             return
         attempt.close_scope()

@@ -35,7 +35,7 @@ LIMITS: Final = httpx.Limits(keepalive_expiry=2)
 
 # httpx logs a line for each request. That would fill the log of a job ten times a second, and cause a loop where log
 # records are reported as progress.
-logging.getLogger(httpx.__name__).addFilter(lambda _: not is_sending())
+logging.getLogger(httpx.__name__).addFilter(lambda _: not is_sending.get())
 
 
 def authorization(token: str | None) -> dict[str, str]:

@@ -9,22 +9,18 @@ from typing import Final, NamedTuple
 
 from progress_sse.client.errors import ReportError, SuppressReportingErrors
 
-_is_sending: Final = ContextVar("progress_sse_is_sending", default=False)
-
-
-def is_sending() -> bool:
-    """Return whether this code runs in a block of `sending`."""
-    return _is_sending.get()
+is_sending: Final = ContextVar("progress_sse_is_sending", default=False)
+"""Whether this code runs in a block of `sending`."""
 
 
 @contextmanager
 def sending() -> Iterator[None]:
     """Mark what runs in this block as ours, also within a transport of the application."""
-    token = _is_sending.set(True)
+    token = is_sending.set(True)
     try:
         yield
     finally:
-        _is_sending.reset(token)
+        is_sending.reset(token)
 
 
 _logger: Final = logging.getLogger("progress_sse.client")
