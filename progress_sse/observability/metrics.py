@@ -25,8 +25,8 @@ from progress_sse.notices.schedule import RESULTS
 from progress_sse.service import PollResult, ProgressService
 from progress_sse.store.command_queue import CommandOutcome
 from progress_sse.store.lease_watcher import Verdict
-from progress_sse.streaming.delivery_counts import ResyncReason
 from progress_sse.streaming.event_stream import EndReason
+from progress_sse.streaming.publisher import ResyncReason
 from progress_sse.streaming.registry import RefusalReason
 from progress_sse.streaming.waits import WaitOutcome
 

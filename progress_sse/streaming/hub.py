@@ -25,9 +25,8 @@ from functools import partial
 from progress_sse.store.backend import FullBackend
 from progress_sse.store.types import Record
 from progress_sse.streaming.channel import Channel, Watcher
-from progress_sse.streaming.delivery_counts import DeliveryCounts
 from progress_sse.streaming.lists import Lists
-from progress_sse.streaming.publisher import Delivery, Publisher
+from progress_sse.streaming.publisher import Delivery, DeliveryCounts, Publisher
 from progress_sse.streaming.subscriber import Subscriber
 from progress_sse.wire.cursor import ResumePoint
 from progress_sse.wire.frames import FrameBatch

@@ -21,8 +21,7 @@ from progress_sse.core.model import Position
 from progress_sse.store.backend import FullBackend
 from progress_sse.store.listeners import Unsubscribe, lines_of
 from progress_sse.store.log_lines import StoredLines
-from progress_sse.streaming.delivery_counts import DeliveryCounts
-from progress_sse.streaming.publisher import RETRY_S, Publisher, Subscription
+from progress_sse.streaming.publisher import RETRY_S, DeliveryCounts, Publisher, Subscription
 from progress_sse.wire import sse
 from progress_sse.wire.frames import FrameBatch
 from progress_sse.wire.log_lines_json import LinesShown, NumberedLine, encode_log_event

@@ -2,17 +2,44 @@
 
 import time
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final, NamedTuple, Protocol
+from dataclasses import dataclass, field
+from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
 
+from progress_sse._internal.histogram import Histogram
 from progress_sse.core.model import Position
 from progress_sse.store.backend import FullBackend
-from progress_sse.streaming.delivery_counts import DeliveryCounts
 from progress_sse.wire.frames import Frame, FrameBatch
 
 RETRY_S: Final = (0.1, 2.0)
 """Upper bounds of the random pause, in seconds, while the store is away: after the first failure, after later ones."""
+
+
+ResyncReason: TypeAlias = Literal["behind", "gap", "forgotten"]
+"""Why a subscriber got a snapshot in place of transitions: it fell behind; this process missed a notification; or it
+came back from a position that the log no longer reaches."""
+
+
+@dataclass(slots=True)
+class DeliveryCounts:
+    """Counts of one hub, which its channels and subscribers share.
+
+    Attributes:
+        deliveries: How many events were handed to subscribers; each counts once per subscriber.
+        delivery_seconds: From the notification of a change until it was written to all subscribers that keep up.
+        replays: How many subscribers came back and got exactly the transitions that they had missed.
+        lines: How many lines of logs were handed to readers; each counts once per reader.
+        line_gaps: How often a reader that did not keep up got the newest lines of a log in place of others.
+        resyncs: How many got a snapshot in place of transitions, by the reason.
+    """
+
+    deliveries: int = 0
+    delivery_seconds: Histogram = field(default_factory=Histogram)
+    replays: int = 0
+    lines: int = 0
+    line_gaps: int = 0
+    resyncs: Counter[ResyncReason] = field(default_factory=Counter)
 
 
 class BatchReceiver(Protocol):

@@ -6,9 +6,8 @@ from contextlib import suppress
 from typing import Final, TypeAlias
 
 from progress_sse.core.model import Position
-from progress_sse.streaming.delivery_counts import DeliveryCounts
 from progress_sse.streaming.line_feed import LineBatch
-from progress_sse.streaming.publisher import Publisher, Subscription
+from progress_sse.streaming.publisher import DeliveryCounts, Publisher, Subscription
 from progress_sse.wire.frames import FrameBatch
 
 logger = logging.getLogger(__name__)

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from progress_sse.store.sorted_keys import MAX_CHUNK, SortedKeys
+from progress_sse.store.memory_index import MAX_CHUNK, SortedKeys
 
 KEYS = st.tuples(st.integers(0, 40), st.integers(0, 40))
 

@@ -14,8 +14,7 @@ from progress_sse.store.change_builder import ChangeBuilder
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.types import Applied, Notification, Record, StorageLimits
 from progress_sse.streaming.channel import Channel
-from progress_sse.streaming.delivery_counts import DeliveryCounts
-from progress_sse.streaming.publisher import Delivery, Subscription
+from progress_sse.streaming.publisher import Delivery, DeliveryCounts, Subscription
 from progress_sse.wire import json_text
 from progress_sse.wire.frames import FrameBatch
 from tests.core.random_commands import creations, more_updates, plain_updates, plain_wholes, requests

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from progress_sse.store.sqlite import room, schema
-from progress_sse.store.sqlite.file_locks import FileLocks
-from progress_sse.store.sqlite.file_note import FileNote
+from progress_sse.store.sqlite.file_locks import FileLocks, FileNote
 from progress_sse.store.sqlite.store_path import FileId, StorePath, file_id, file_id_at
 
 LOCK_POLL_S: Final = 0.1
