@@ -1,8 +1,7 @@
 """`progress-sse doctor`: what the way from a browser to a server does to streams and polls, in words.
 
-`examination` makes the requests and fills `observations`. Each check is a pure function from these to a finding:
-`checks` has those of any event stream, `own_checks` those of a progress server. `findings` knows which setting of which
-proxy mends a fault.
+`examination` makes the requests and fills `observations`. Each check is a pure function from these to a finding.
+`findings` knows which setting of which proxy mends a fault.
 """
 
 import asyncio
@@ -12,7 +11,7 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 from urllib.parse import unquote
 
-from progress_sse.cli.doctor import checks, own_checks
+from progress_sse.cli.doctor import checks
 from progress_sse.cli.doctor.examination import Examination, look_at
 from progress_sse.cli.doctor.findings import Finding, resolved
 from progress_sse.cli.doctor.observations import Observations, origin_of
@@ -37,8 +36,8 @@ STREAM: Final[dict[str, Check]] = {
     "caching": checks.check_caching, "CORS": checks.check_cors,
 }  # fmt: skip
 PROGRESS_SERVER: Final[dict[str, Check]] = {
-    "session": own_checks.check_session, "end": own_checks.check_end, "polling": own_checks.check_polling,
-    "tokens": own_checks.check_tokens,
+    "session": checks.check_session, "end": checks.check_end, "polling": checks.check_polling,
+    "tokens": checks.check_tokens,
 }  # fmt: skip
 """The checks of any URL, of the answer of any stream, of a stream that is one, and of a progress server."""
 
