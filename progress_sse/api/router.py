@@ -33,8 +33,7 @@ _PARAMETERS: Final = (
     ("/api/hooks/", HOOK_PATH, "hook"),
 )
 
-_PUSH: Final = "push/"
-"""Paths below one of a session that have a subscription's id as another parameter."""
+_PUSH: Final = "push/"  # Paths below one of a session that have a subscription's id as another parameter.
 
 Endpoint: TypeAlias = Callable[[ProgressService, Request], Awaitable[ASGIApp]]
 

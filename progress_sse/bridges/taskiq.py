@@ -29,8 +29,7 @@ from progress_sse.client.inbox import Request
 __all__ = ["ReportingMiddleware"]
 
 
-_REQUEUES: Final = "X-Taskiq-requeue"
-"""The label in which taskiq counts how often a task has sent its message again."""
+_REQUEUES: Final = "X-Taskiq-requeue"  # The label in which taskiq counts how often a task has sent its message again.
 
 
 class ReportingMiddleware(TaskiqMiddleware):

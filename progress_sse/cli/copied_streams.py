@@ -27,8 +27,7 @@ MAX_LINE_BYTES: Final = 65_536
 _CHUNK_BYTES: Final = 2**20
 """Bytes of a read: as many as a pipe holds at most [pipe(7)], so that one read takes all that is in it."""
 
-_INSIDE_CHARACTERS: Final = bytes(range(0x80, 0xC0))
-"""Bytes that go on with a character of UTF-8."""
+_INSIDE_CHARACTERS: Final = bytes(range(0x80, 0xC0))  # Bytes that go on with a character of UTF-8.
 
 
 Receiver: TypeAlias = Callable[[bytes], None]

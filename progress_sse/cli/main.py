@@ -22,8 +22,7 @@ _MODULES: Final = {
 }
 """The module of each command, which has its name there."""
 
-_POSIX_ONLY: Final = frozenset({"demo", "serve"})
-"""Commands whose modules import parts of Python that Windows lacks."""
+_POSIX_ONLY: Final = frozenset({"demo", "serve"})  # Commands whose modules import parts of Python that Windows lacks.
 
 
 class _LazyGroup(click.Group):

@@ -138,9 +138,7 @@ SIGNALLED: Final = 128
 """Exit statuses of commands that could not be found, could not be run, or ended by a signal (whose number is added), as
 shells have them [POSIX XCU §2.8.2]."""
 
-_SI_KERNEL: Final = 128
-"""`si_code` of a signal that the terminal sent [sigaction(2)]."""
-
+_SI_KERNEL: Final = 128  # `si_code` of a signal that the terminal sent [sigaction(2)].
 _STDOUT: Final = 1
 _STDERR: Final = 2
 

@@ -39,8 +39,7 @@ active_reporter: Final[ContextVar["Reporter | None"]] = ContextVar("progress_sse
 MakeSink: TypeAlias = Callable[[str, Create | None, Inbox], NullSink]
 """Creates the sink of a session, by its id, its creation if it is created, and the inbox of the job."""
 
-_recorders: Final[list[MakeSink]] = []
-"""Create the sinks of sessions while a test records them; the last one counts."""
+_recorders: Final[list[MakeSink]] = []  # Create the sinks of sessions while a test records them; the last one counts.
 
 
 @contextmanager

@@ -299,8 +299,7 @@ class _End:
 
 _end: Final = _End()  # Before the sender: it is finalised first.
 _thread_sender = ThreadSender()
-_inherited: Final[list[ThreadSender]] = []
-"""Kept for ever, since releasing the parent's connections might close them."""
+_inherited: Final[list[ThreadSender]] = []  # Kept for ever, since releasing the parent's connections might close them.
 
 
 def thread_sender() -> ThreadSender:

@@ -14,9 +14,7 @@ Points: TypeAlias = tuple[int, ...]
 MAX_POINTS: Final = 20
 """Points of a distribution: enough for a ninetieth percentile, and cheap to add."""
 
-_TOGETHER: Final = 4
-"""One in so many parts of their spread the steps of a run have in common, as on a slow machine."""
-
+_TOGETHER: Final = 4  # One in so many parts of their spread the steps of a run have in common, as on a slow machine.
 _TAIL_TENTHS: Final = (2, 6, 15)
 """Where the tail lies beyond the longest sample, in tenths of its distance from the middle."""
 

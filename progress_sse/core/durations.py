@@ -3,8 +3,7 @@
 from typing import Final
 
 _MINUTE_MS: Final = 60_000
-_UNITS: Final = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
-"""Units, with their seconds."""
+_UNITS: Final = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))  # Units, with their seconds.
 
 
 def in_words(seconds: float) -> str:

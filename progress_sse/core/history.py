@@ -34,14 +34,12 @@ MAX_CELLS: Final = 10_000
 MAX_WEEKS: Final = 26
 """Weeks that are kept."""
 
-_MAX_OCTAVES: Final = 32
-"""The last bucket begins at 49 days."""
+_MAX_OCTAVES: Final = 32  # The last bucket begins at 49 days.
 
 _WEIGHTS: Final = tuple((1 << 20) * 4**weeks // 5**weeks for weeks in range(MAX_WEEKS))
 """How much a run counts by its age in weeks: a fifth less with each, so half after three."""
 
-_PARTS: Final = 4
-"""Parts of a bucket, over which what falls into it is spread."""
+_PARTS: Final = 4  # Parts of a bucket, over which what falls into it is spread.
 
 
 class Cell(NamedTuple):
@@ -190,8 +188,7 @@ def _spread_between(first: int, following: int) -> tuple[int, ...]:
 _BOUNDS: Final = sorted({0, *(isqrt(isqrt(isqrt(isqrt(1 << each)))) for each in range(16 * _MAX_OCTAVES + 1))})
 """Where each bucket begins, in milliseconds: sixteen to an octave, each 4.4 % wider than the one before."""
 
-_SPREAD: Final = tuple(map(_spread_between, _BOUNDS, [*_BOUNDS[1:], _BOUNDS[-1]]))
-"""What stands for each bucket."""
+_SPREAD: Final = tuple(map(_spread_between, _BOUNDS, [*_BOUNDS[1:], _BOUNDS[-1]]))  # What stands for each bucket.
 
 BUCKETS: Final = len(_SPREAD)
 """How many buckets there are, numbered from 0."""

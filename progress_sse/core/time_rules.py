@@ -30,8 +30,7 @@ MOST_BEFORE_THE_END: Final = 99
 CUT_MS: Final = 500
 """Milliseconds before its recorded start from which on a step teaches nothing, as its duration is cut."""
 
-_BASES: Final[tuple[TimeBasis, ...]] = ("history", "rate", "declared")
-"""What a time rests on, the best first."""
+_BASES: Final[tuple[TimeBasis, ...]] = ("history", "rate", "declared")  # What a time rests on, the best first.
 
 
 class _Left(NamedTuple):

@@ -42,8 +42,7 @@ def is_time(value: Any) -> bool:
     return time.tzinfo is not None and time.year in _YEARS
 
 
-_YEARS: Final = range(1971, 9999)
-"""The years whose times every system can write in the time zone of its own."""
+_YEARS: Final = range(1971, 9999)  # The years whose times every system can write in the time zone of its own.
 
 
 def is_object(required: _Shape, optional: _Shape = MappingProxyType({})) -> _Fits:

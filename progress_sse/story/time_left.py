@@ -49,21 +49,15 @@ _GRACE_PART: Final = 20
 """By how much an end is exceeded before that is shown: one in so many parts of the whole, and these seconds at least.
 So the words do not change back with the next report."""
 
-_MAX_APART: Final = 0.2
-"""How far apart two durations are that are shown as one, as a part of the shorter."""
+_MAX_APART: Final = 0.2  # How far apart two durations are that are shown as one, as a part of the shorter.
 
 _MOMENTS_S: Final = 10
 _MOST_SECONDS: Final = 50
 _MINUTE_S: Final = 60
 
-_LONG_S: Final = 59 * 60
-"""Seconds from which on a time of day is shown, not a duration."""
-
-_TOO_LONG_S: Final = 300 * 86_400
-"""Seconds from which on nothing is shown, as a day without its year would mislead."""
-
-_CLOCK_GRAIN_S: Final = 600
-"""Seconds to which a time of day is rounded."""
+_LONG_S: Final = 59 * 60  # Seconds from which on a time of day is shown, not a duration.
+_TOO_LONG_S: Final = 300 * 86_400  # Seconds from which on nothing is shown, as a day without its year would mislead.
+_CLOCK_GRAIN_S: Final = 600  # Seconds to which a time of day is rounded.
 
 
 class Ends(NamedTuple):

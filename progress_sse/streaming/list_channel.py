@@ -198,8 +198,7 @@ RELOAD_PAUSES_S: Final = (0.25, 2.0)
 OLDER_AT_ONCE: Final = 20
 """Older sessions that are looked at each time a list is read; after a gap, all are."""
 
-_NOWHERE: Final = Position("", 0)
-"""The position of all events of a list, which have no ids."""
+_NOWHERE: Final = Position("", 0)  # The position of all events of a list, which have no ids.
 
 
 class ListChannel(Publisher):

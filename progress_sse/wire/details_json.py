@@ -46,9 +46,7 @@ def _shown_part(part: Part) -> dict[str, object]:
     return shown
 
 
-_SHOWN: Final = Details._fields.index("log") + 1
-"""How many fields readers see: the first ones."""
-
+_SHOWN: Final = Details._fields.index("log") + 1  # How many fields readers see: the first ones.
 _NOTHING_SHOWN: Final = NO_DETAILS[:_SHOWN]
 
 

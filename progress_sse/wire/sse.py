@@ -10,8 +10,7 @@ _BYTE_ORDER_MARK: Final = "\N{ZERO WIDTH NO-BREAK SPACE}"
 MAX_EVENT_BYTES: Final = 160 * 2**20
 """Bytes that an event may have: more than a session of a thousand steps with the longest texts, all escaped."""
 
-_MAX_RETRY_DIGITS: Final = 15
-"""Digits beyond which a `retry` time is ignored: the wait would never end."""
+_MAX_RETRY_DIGITS: Final = 15  # Digits beyond which a `retry` time is ignored: the wait would never end.
 
 
 def encode_event(event: str, data: bytes, *, event_id: str | None = None, retry_ms: int | None = None) -> bytes:

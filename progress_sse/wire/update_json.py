@@ -37,9 +37,7 @@ _ALWAYS: Final[Mapping[type[Update], Collection[str]]] = {
 }
 """The keys that are written even if they have their default."""
 
-_NEEDED: Final = frozenset({"status"})
-"""The keys that a request must have though their fields have a default."""
-
+_NEEDED: Final = frozenset({"status"})  # The keys that a request must have though their fields have a default.
 _LEASE: Final = {"lease_ms", "lost_after_ms"}
 
 _COMPOUND: Final = frozenset({"links", "accepts", "lines", "steps"})

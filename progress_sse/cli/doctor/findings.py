@@ -56,8 +56,7 @@ _FILE: Final = files(__package__).joinpath("proxies.toml")
 PROXIES: Final[dict[str, dict[str, Any]]] = tomllib.loads(_FILE.read_text("utf-8"))
 """Of each proxy by its name: its signs, and the settings that mend a fault."""
 
-_OFTEN_SILENT: Final = ("nginx", "Caddy", "Traefik", "HAProxy", "Apache")
-"""Those that an answer need not show."""
+_OFTEN_SILENT: Final = ("nginx", "Caddy", "Traefik", "HAProxy", "Apache")  # Those that an answer need not show.
 
 _MARK: Final = re.compile(f"<({'|'.join(PROXIES['nginx'])})(?: ([A-Za-z-]+))?>")
 

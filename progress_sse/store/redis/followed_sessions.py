@@ -39,8 +39,7 @@ POLL_INTERVAL_S: Final = 5.0
 POLL_SAMPLE: Final = 100
 """Sessions in a sample: enough to notice a loss of all sessions at once, and few enough to cost nothing."""
 
-_ENDED_EPOCHS: Final = 8
-"""Ended epochs that are remembered of each session; the newest stay."""
+_ENDED_EPOCHS: Final = 8  # Ended epochs that are remembered of each session; the newest stay.
 
 Read: TypeAlias = Callable[[str, Position], Awaitable[ReadResult]]
 """Reads a session, and its transitions after the position."""

@@ -30,8 +30,7 @@ _SUFFIXES_BESIDE: Final = ("-wal", "-shm")
 CHECK_S: Final = 3.0
 """Seconds that the check for damage may take on opening; a store too large for that is checked in part."""
 
-_PROBE_OPERATIONS: Final = 10_000
-"""SQLite's virtual machine instructions between two looks at the clock."""
+_PROBE_OPERATIONS: Final = 10_000  # SQLite's virtual machine instructions between two looks at the clock.
 
 
 class DatabaseFile:

@@ -24,9 +24,7 @@ from typing import Final
 from progress_sse.core.errors import StoreRefusedError
 from progress_sse.store.sqlite.store_path import FileId, StorePath, file_id
 
-_held: Final[set[FileId]] = set()
-"""The files that this process holds; changed only under `_holding`."""
-
+_held: Final[set[FileId]] = set()  # The files that this process holds; changed only under `_holding`.
 _holding: Final = threading.Lock()
 
 _NOT_HELD: Final = -1
@@ -90,8 +88,7 @@ def _unlock(descriptor: int) -> None:
     os.close(descriptor)
 
 
-_NOTE_BYTES: Final = 120
-"""The length of every note, so that a later one fits where there was space for the first."""
+_NOTE_BYTES: Final = 120  # The length of every note, so that a later one fits where there was space for the first.
 
 _TOLERANCE_NS: Final = 100_000_000
 """Nanoseconds between the time in a note and that of its change, which the kernel keeps to some milliseconds."""

@@ -26,8 +26,7 @@ _COLUMNS: Final = ", ".join(
 MAX_COUNTED: Final = 10_000
 """Rows up to which the size of a set is counted; the larger ones count as equal."""
 
-_AFTER_ALL: Final = PageCursor("~", "")
-"""It sorts after every time stamp."""
+_AFTER_ALL: Final = PageCursor("~", "")  # It sorts after every time stamp.
 
 
 class _Rows(NamedTuple):
