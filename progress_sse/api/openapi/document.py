@@ -21,7 +21,7 @@ from pydantic_core import core_schema
 from progress_sse.api import error_responses
 from progress_sse.api.openapi import response_models
 from progress_sse.api.openapi.components import HEADERS, Json, make_links, make_parameters, ref
-from progress_sse.api.openapi.operations import OPERATIONS, STREAM, UNCACHED, Operation, ResponseSpec
+from progress_sse.api.openapi.operations import OPERATIONS, STREAM, STREAM_END, TAGS, UNCACHED, Operation, ResponseSpec
 from progress_sse.api.openapi.projection import projected
 from progress_sse.api.router import Route
 from progress_sse.api.update_models import AddressedUpdate
@@ -107,11 +107,12 @@ def _path_parameters(path: str) -> Json:
 
 
 def _operation(route: Route, operation: Operation, guarded: Set[Action]) -> Json:
+    tag, problems = TAGS.get(route.operation_id, "sessions"), _problems_of(operation, "{session_id}" in route.path)
     described: Json = {
         "operationId": route.operation_id,
         "summary": operation.summary,
-        "tags": [operation.tag],
-        "responses": _responses(operation, _problems_of(operation, "{session_id}" in route.path)),
+        "tags": [tag],
+        "responses": _responses(operation, problems, has_html=tag == "pages"),
     }
     if operation.parameters:
         described["parameters"] = [ref("parameters", name) for name in operation.parameters]
@@ -129,7 +130,7 @@ def _credentials_of(operation: Operation) -> Sequence[str]:
     """Return the credentials that may authorize an operation; no page acts by the cookie of an operator."""
     if operation.action in (None, "admin"):
         return operation.credentials if operation.action is None else ["bearer"]
-    ticket, link = operation.tag == "streams", "Link" in operation.parameters
+    ticket, link = STREAM_END in operation.responses.values(), "Link" in operation.parameters
     return ["bearer", *(["ticket"] if ticket else []), "cookie", *(["link"] if link else [])]
 
 
@@ -149,14 +150,14 @@ def _problems_of(operation: Operation, has_session: bool) -> Sequence[type[error
     return refusals
 
 
-def _responses(operation: Operation, refusals: Iterable[type[errors.ProblemError]]) -> Json:
+def _responses(operation: Operation, refusals: Iterable[type[errors.ProblemError]], *, has_html: bool) -> Json:
     responses = {str(status): _response(spec) for status, spec in operation.responses.items()}
     by_status: defaultdict[str, list[type[errors.ProblemError]]] = defaultdict(list)
     for error in refusals:
         by_status[str(error.status)].append(error)
     for status, kinds in by_status.items():
         refusal = _refusal(kinds)
-        if operation.tag == "pages":
+        if has_html:
             refusal["content"]["text/html"] = {"schema": {"type": "string"}}
         responses[status] = _either(responses[status], refusal) if status in responses else refusal
     return dict(sorted(responses.items()))

@@ -51,7 +51,6 @@ class Operation(NamedTuple):
     parameters: tuple[str, ...] = ()
     body: type[BaseModel] | None = None
     is_open: bool = False
-    tag: str = "sessions"
 
 
 WRITING: Final = (errors.OutcomeUnknownError, errors.StoreFullError)
@@ -149,7 +148,6 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         action="control",
         parameters=("IdempotencyKey", "ProgressRun", *PRECONDITIONS, "Link"),
         body=RequestBody,
-        tag="requests",
     ),
     "listRequests": Operation(
         "List what readers ask of the worker of a session",
@@ -157,7 +155,6 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         (errors.SessionNotFoundError,),
         action="read",
         parameters=("Prefer", "Link"),
-        tag="requests",
     ),
     "listRequestsOfSessions": Operation(
         "List what readers ask of the workers of several sessions",
@@ -165,7 +162,6 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         (errors.InvalidRequestError, errors.InvalidSessionIdError),
         action="read",
         parameters=("SessionIds", "Prefer"),
-        tag="requests",
     ),
     "followSession": Operation(
         "Follow a session live",
@@ -173,7 +169,6 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         (errors.InvalidRequestError, errors.OverloadedError),
         action="read",
         parameters=("LastEventId", "LastEventIdInQuery", "Heartbeat", "Log", "Link"),
-        tag="streams",
     ),
     "followSessions": Operation(
         "Follow several sessions, or a list of them, on one stream",
@@ -184,7 +179,6 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
             *("SessionIdsUnlessList", "Prefix", "Labels", "Status", "LastEventId", "LastEventIdInQuery", "Heartbeat"),
             "Log",
         ),
-        tag="streams",
     ),
     "createSession": Operation(
         "Create a session",
@@ -277,45 +271,35 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         {204: ResponseSpec("The cookie is set.", None, (), ("Set-Cookie", *UNCACHED))},
         (errors.PathNotFoundError, errors.RateExceededError),
         credentials=("bearer",),
-        tag="access",
     ),
     "dropToken": Operation(
         "Let the browser forget the cookie",
         {204: ResponseSpec("The cookie is removed.", None, (), ("Set-Cookie", *UNCACHED))},
-        tag="access",
     ),
     "openLink": Operation(
         "Let the browser keep the token of a link, for the paths of its session",
         {204: ResponseSpec("The cookie is set.", None, (), ("Set-Cookie", *UNCACHED))},
         (errors.PathNotFoundError, errors.RateExceededError),
         credentials=("bearer",),
-        tag="access",
     ),
     "issueTicket": Operation(
         "Exchange a token for a ticket that opens one stream",
         {201: ResponseSpec("The ticket.", models.Ticket)},
         (errors.PathNotFoundError, errors.RateExceededError),
         credentials=("bearer", "cookie"),
-        tag="access",
     ),
-    "getVersion": Operation(
-        "Return the version of the server",
-        {200: ResponseSpec("The version.", models.About)},
-        tag="operation",
-    ),
+    "getVersion": Operation("Return the version of the server", {200: ResponseSpec("The version.", models.About)}),
     "getLiveness": Operation(
         "Return whether the process works",
         {
             200: ResponseSpec("The process works.", models.Health),
             503: ResponseSpec("The process must be replaced.", models.Health),
         },
-        tag="operation",
     ),
     "getPush": Operation(
         "Return the key that browsers subscribe to",
         {200: ResponseSpec("The key; 404 where push is off.", models.PushOffer)},
         (errors.PathNotFoundError,),
-        tag="push",
     ),
     "subscribe": Operation(
         "Notify a browser of the end of a session",
@@ -330,7 +314,6 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         action="read",
         parameters=("Link",),
         body=PushBody,
-        tag="push",
     ),
     "findSubscription": Operation(
         "Return whether a browser is notified",
@@ -338,7 +321,6 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         (errors.PathNotFoundError, errors.SessionNotFoundError),
         action="read",
         parameters=("Link",),
-        tag="push",
     ),
     "endSubscription": Operation(
         "Notify a browser no more",
@@ -346,13 +328,11 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         (errors.PathNotFoundError, errors.SessionNotFoundError, *WRITING),
         action="read",
         parameters=("Link",),
-        tag="push",
     ),
     "listHooks": Operation(
         "List the hooks, and the newest tries of this server to notify them",
         {200: ResponseSpec("The hooks, in the order of their file.", models.Hooks)},
         action="admin",
-        tag="hooks",
     ),
     "testHook": Operation(
         "Send a request of the type `session.test` to a hook",
@@ -360,7 +340,6 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         (errors.HookNotFoundError, errors.InvalidSessionIdError),
         action="admin",
         body=HookTestBody,
-        tag="hooks",
     ),
     "retryNotices": Operation(
         "Send dead notices of a hook again",
@@ -368,7 +347,6 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         (errors.HookNotFoundError, errors.InvalidSessionIdError, *WRITING),
         action="admin",
         body=RetryBody,
-        tag="hooks",
     ),
     "getReadiness": Operation(
         "Return whether the server is ready for requests",
@@ -376,35 +354,30 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
             200: ResponseSpec("The server is ready.", models.Health),
             503: ResponseSpec("The server is not ready.", models.Health),
         },
-        tag="operation",
     ),
     "getMetrics": Operation(
         "Return the metrics, for Prometheus",
         {200: ResponseSpec("All metrics.", None, ("text/plain", "application/openmetrics-text"))},
         (errors.PathNotFoundError,),
         action="list",
-        tag="operation",
     ),
     "getDescription": Operation(
         "Describe the API",
         {200: ResponseSpec("An OpenAPI document.", models.Description, headers=("Cache-Control",))},
         (errors.InvalidRequestError,),
         parameters=("Version",),
-        tag="operation",
     ),
-    "getPage": Operation("Show the page that lists sessions", {200: PAGE}, (errors.RateExceededError,), tag="pages"),
-    "getSessionPage": Operation("Show the page of a session", {200: PAGE}, tag="pages"),
+    "getPage": Operation("Show the page that lists sessions", {200: PAGE}, (errors.RateExceededError,)),
+    "getSessionPage": Operation("Show the page of a session", {200: PAGE}),
     "getPushWorker": Operation(
         "Load the service worker of push",
         {200: ResponseSpec("The script.", None, ("text/javascript",), ("Cache-Control",))},
         (errors.PathNotFoundError,),
-        tag="pages",
     ),
     "getManifest": Operation(
         "Load the manifest of the pages",
         {200: ResponseSpec("The manifest.", None, ("application/manifest+json",), ("Cache-Control",))},
         (errors.PathNotFoundError,),
-        tag="pages",
     ),
     "getBadge": Operation(
         "Show the badge of a session",
@@ -414,7 +387,6 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         },
         action="read",
         parameters=("IfNoneMatch",),
-        tag="pages",
     ),
     "getBrowserFile": Operation(
         "Load a browser file",
@@ -423,6 +395,18 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
             304: ResponseSpec("The browser's copy is current.", None, (), ("Cache-Control",)),
         },
         (errors.PathNotFoundError,),
-        tag="pages",
     ),
 }
+
+_TAGGED: Final = {
+    "requests": ("askWorker", "listRequests", "listRequestsOfSessions"),
+    "streams": ("followSession", "followSessions"),
+    "access": ("keepToken", "dropToken", "openLink", "issueTicket"),
+    "operation": ("getVersion", "getLiveness", "getReadiness", "getMetrics", "getDescription"),
+    "push": ("getPush", "subscribe", "findSubscription", "endSubscription"),
+    "hooks": ("listHooks", "testHook", "retryNotices"),
+    "pages": ("getPage", "getSessionPage", "getPushWorker", "getManifest", "getBadge", "getBrowserFile"),
+}
+
+TAGS: Final = {name: tag for tag, names in _TAGGED.items() for name in names}
+"""The tag of each operation; of all others it is `sessions`."""
