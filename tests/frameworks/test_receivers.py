@@ -1,12 +1,18 @@
 """The receivers of docs/examples/receivers hand each notice on once, to a stub of the service's API."""
 
+import asyncio
+import itertools
 import json
 import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +29,9 @@ pytestmark = [pytest.mark.full, pytest.mark.processes]
 
 FOLDER = ROOT / "docs" / "examples" / "receivers"
 PAGE = "https://progress.example/s/nightly"
-LABELS = {"repo": "example/shop", "sha": "4f1c"}
+SEQUENCE = sha256(b"nightly").hexdigest()[:32]
+UPDATE = {"tag": "nightly", "progress_max": 100, "clickAction": PAGE, "url": PAGE}
+LABELS = {"repo": "example/shop", "sha": "4f1c" * 10}
 
 
 class Sent(NamedTuple):
@@ -40,6 +48,7 @@ class Service(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__((HOST, 0), _Api)
         self.sent: list[Sent] = []
+        self.numbers = itertools.count(1)
         self.url = f"http://{HOST}:{self.server_address[1]}"
 
 
@@ -48,7 +57,7 @@ class _Api(BaseHTTPRequestHandler):
         assert isinstance(self.server, Service)
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.sent.append(Sent(self.path, self.headers.get("Authorization", ""), body))
-        answer = json.dumps({"ok": True, "ts": f"{len(self.server.sent)}.0"}).encode()
+        answer = json.dumps({"ok": True, "ts": f"{next(self.server.numbers)}.0"}).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(answer)))
         self.end_headers()
@@ -68,9 +77,9 @@ def service() -> Iterator[Service]:
         thread.join()
 
 
-def notice(event: str, percentage: int) -> bytes:
+def notice(event: str, percentage: int, session_id: str = "nightly") -> bytes:
     step = {"step": 2, "name": "Import", "status": "error", "error": "disk full"}
-    session = {"session_id": "nightly", "percentage": percentage, "title": "Night", "labels": LABELS}
+    session = {"session_id": session_id, "percentage": percentage, "title": "Night", "labels": LABELS}
     data = {"session": session, "step": step, "position": "4f1c-7", "page": PAGE}
     return json.dumps({"type": f"session.{event}", "timestamp": "2026-01-02T03:04:05+00:00", "data": data}).encode()
 
@@ -85,27 +94,33 @@ CASES: dict[str, tuple[dict[str, str], list[tuple[str, str, dict[str, Any]]]]] =
     ),
     "discord": (
         {"DISCORD_WEBHOOK": "{url}/hook"},
-        [("/hook", "", {}), ("/hook", "", {})],
+        [
+            ("/hook", "", {"embeds": [{"title": "Night", "description": text, "color": colour, "url": PAGE}]})
+            for text, colour in (("stalled: disk full", 0xECB22E), ("failed: disk full", 0xE01E5A))
+        ],
     ),
     "ntfy": (
         {"NTFY_SERVER": "{url}", "NTFY_TOPIC": "jobs"},
         [
-            ("/", "", {"topic": "jobs", "message": "stalled, 50 %", "priority": 4, "click": PAGE}),
-            ("/", "", {"topic": "jobs", "message": "failed, 75 %", "priority": 4, "title": "Night"}),
+            ("/", "", {"topic": "jobs", "message": text, "priority": 4, "click": PAGE, "sequence_id": SEQUENCE})
+            for text in ("stalled, 50 %", "failed, 75 %")
         ],
     ),
     "home_assistant": (
         {"HOME_ASSISTANT": "{url}", "HOME_ASSISTANT_TOKEN": "t", "NOTIFY_SERVICE": "phone"},
         [
-            ("/api/services/notify/phone", "Bearer t", {"title": "Night", "message": event})
-            for event in ("stalled", "failed")
+            ("/api/services/notify/phone", "Bearer t", {"title": "Night", "message": event, "data": data})
+            for event, data in (
+                ("stalled", {**UPDATE, "live_update": True, "progress": 50}),
+                ("failed", {**UPDATE, "live_update": False, "progress": 75}),
+            )
         ],
     ),
     "github": (
         {"GITHUB_API": "{url}", "GITHUB_TOKEN": "t"},
         [
-            ("/repos/example/shop/statuses/4f1c", "Bearer t", {"state": "pending", "target_url": PAGE}),
-            ("/repos/example/shop/statuses/4f1c", "Bearer t", {"state": "failure", "context": "nightly"}),
+            (f"/repos/example/shop/statuses/{LABELS['sha']}", "Bearer t", {"state": "pending", "target_url": PAGE}),
+            (f"/repos/example/shop/statuses/{LABELS['sha']}", "Bearer t", {"state": "failure", "context": "nightly"}),
         ],
     ),
     "apprise_receiver": (
@@ -126,36 +141,92 @@ def test_each_receiver_is_short() -> None:
     assert max(files.values()) <= 25
 
 
-@pytest.mark.parametrize(("name", "case"), CASES.items())
-async def test_a_receiver(service: Service, tmp_path: Path, name: str, case: Any) -> None:
-    """Each notice once, though the server sends one twice; none that is not signed."""
-    variables, expected = case
-    port, url = free_port(), service.url
-    own = {key: value.replace("{url}", url).replace("{netloc}", url[7:]) for key, value in variables.items()}
-    environment = {**os.environ, **own, "RECEIVER": name, "HOOK_SECRET": SECRET, "PYTHONPATH": str(FOLDER)}
+class Handing(NamedTuple):
+    """A receiver that runs, and hooks that send to it: one with its secret, one with another."""
+
+    deliverer: Deliverer
+    forger: Deliverer
+    log: Path
+
+    async def send(self, notice_id: str, event: str, percentage: int, session_id: str = "nightly") -> None:
+        tried = await self.deliverer.send(notice_id, notice(event, percentage, session_id))
+        assert tried.status == 204, self.log.read_text()
+
+
+def variables_of(name: str, service: Service) -> dict[str, str]:
+    url = service.url
+    return {key: value.replace("{url}", url).replace("{netloc}", url[7:]) for key, value in CASES[name][0].items()}
+
+
+@asynccontextmanager
+async def running(name: str, service: Service, folder: Path) -> AsyncIterator[Handing]:
+    """Run a receiver as its page says, in a folder."""
+    port, log = free_port(), folder / "log"
+    own = {**variables_of(name, service), "RECEIVER": name, "HOOK_SECRET": SECRET, "PYTHONPATH": str(FOLDER)}
     command = [sys.executable, "-m", "uvicorn", "--host", HOST, "--port", str(port), "receiver:app"]
-    log = (tmp_path / "log").open("wb")
-    with log:
+    with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: ASYNC220
-            command, cwd=tmp_path, env=environment, stdout=log, stderr=log
+            command, cwd=folder, env={**os.environ, **own}, stdout=output, stderr=output
         )
-        deliverer = Deliverer(Hook("a", httpx.URL(f"http://{HOST}:{port}/"), (secret_of(SECRET),)))
-        forger = Deliverer(Hook("b", httpx.URL(f"http://{HOST}:{port}/"), (b"x" * 24,)))
+        hook = Hook("a", httpx.URL(f"http://{HOST}:{port}/"), (secret_of(SECRET),))
+        deliverer, forger = Deliverer(hook), Deliverer(hook._replace(secrets=(b"x" * 24,)))
         try:
-            await eventually(lambda: b"Uvicorn running" in (tmp_path / "log").read_bytes(), 60)
-            assert (await forger.send("msg_0", notice("stalled", 50))).status == 401
-            for notice_id, event, percentage in (
-                ("msg_1", "stalled", 50),
-                ("msg_1", "stalled", 50),
-                ("msg_2", "failed", 75),
-            ):
-                tried = await deliverer.send(notice_id, notice(event, percentage))
-                assert tried.status == 204, (tmp_path / "log").read_text()
+            await eventually(lambda: b"Uvicorn running" in log.read_bytes(), 60)
+            yield Handing(deliverer, forger, log)
         finally:
             process.terminate()
             process.wait(60)
             await deliverer.aclose()
             await forger.aclose()
+
+
+@pytest.mark.parametrize("name", CASES)
+async def test_a_receiver(service: Service, tmp_path: Path, name: str) -> None:
+    """Each notice once, though the server sends one twice; none that is not signed."""
+    async with running(name, service, tmp_path) as receiver:
+        assert (await receiver.forger.send("msg_0", notice("stalled", 50))).status == 401
+        for notice_id, event, percentage in (("1", "stalled", 50), ("1", "stalled", 50), ("2", "failed", 75)):
+            await receiver.send(notice_id, event, percentage)
+    expected = CASES[name][1]
     assert [(sent.path, sent.authorization) for sent in service.sent] == [each[:2] for each in expected]
     for sent, (_, _, body) in zip(service.sent, expected, strict=True):
         assert sent.body == sent.body | body
+
+
+async def test_notices_at_once(service: Service, tmp_path: Path) -> None:
+    """As a hook sends them, eight at a time: each session has one message, which its next notice updates."""
+    async with running("slack", service, tmp_path) as receiver:
+        for event in ("stalled", "failed"):
+            await asyncio.gather(*(receiver.send(f"{event}{n}", event, 50, f"{n}") for n in range(8)))
+    assert Counter(sent.path for sent in service.sent) == {"/chat.postMessage": 8, "/chat.update": 8}
+    assert {sent.body["ts"] for sent in service.sent[8:]} == {f"{number}.0" for number in range(1, 9)}
+    assert len((tmp_path / "seen.txt").read_text().split()) == 16
+
+
+HOSTILE: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "slack": ({"title": "<!channel> R&D"}, ["&lt;!channel&gt; R&amp;D: failed, 50 %"]),
+    **{
+        f"github {repo} {sha}": ({"labels": {"repo": repo, "sha": sha}}, [])
+        for repo, sha in (
+            ("o/r/dispatches?x=", LABELS["sha"]),
+            ("../o/r", LABELS["sha"]),
+            ("o/..", LABELS["sha"]),
+            ("o/r", "4f1c/../../dispatches"),
+            ("o/r", ""),
+        )
+    },
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_words_of_workers(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """They call nobody, and aim no token of the operator; there may be no page."""
+    words, texts = HOSTILE[name]
+    name = name.partition(" ")[0]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(FOLDER)
+    monkeypatch.delitem(sys.modules, name, raising=False)
+    for key, value in variables_of(name, service).items():
+        monkeypatch.setenv(key, value)
+    import_module(name).notify("failed", {"session": {"session_id": "s", "percentage": 50, **words}})
+    assert [sent.body["text"] for sent in service.sent] == texts

@@ -3,6 +3,7 @@
 import os
 from importlib import import_module
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from standardwebhooks import Webhook, WebhookVerificationError
@@ -16,14 +17,16 @@ notify = import_module(os.environ["RECEIVER"]).notify
 webhook = Webhook(os.environ["HOOK_SECRET"])
 seen = Path("seen.txt")
 seen.touch()
+lock = Lock()  # Up to eight notices come at once, and receivers keep files too.
 
 
 def hand_on(notice_id: str, notice: Any) -> None:
     """Hand a notice on, unless it came before: it may be sent twice."""
-    if notice_id not in seen.read_text().split():
-        notify(notice["type"].removeprefix("session."), notice["data"])
-        with seen.open("a") as ids:
-            ids.write(f"{notice_id}\n")
+    with lock:
+        if notice_id not in seen.read_text().split():
+            notify(notice["type"].removeprefix("session."), notice["data"])
+            with seen.open("a") as ids:
+                ids.write(f"{notice_id}\n")
 
 
 async def receive(request: Request) -> Response:

@@ -2,6 +2,7 @@
 
 import json
 import os
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,13 @@ MESSAGES = Path("slack.json")  # Of each session the `ts` of its message.
 
 
 def notify(event: str, data: dict[str, Any]) -> None:
-    """Post a message, or update the one that is there."""
+    """Post a message, or update the one that is there; a title with `<!channel>` must call nobody."""
     session, known = data["session"], json.loads(MESSAGES.read_text()) if MESSAGES.exists() else {}
-    name = session["session_id"]
-    text = f"{session.get('title', name)}: {event}, {session['percentage']} % <{data.get('page', '')}|Open>"
-    message = {"channel": os.environ["SLACK_CHANNEL"], "text": text}
-    method = f"{API}/chat.update" if name in known else f"{API}/chat.postMessage"
-    message |= {"ts": known[name]} if name in known else {}
+    name, link = session["session_id"], f" <{data['page']}|Open>" if "page" in data else ""
+    text = f"{escape(session.get('title', name), quote=False)}: {event}, {session['percentage']} %{link}"
+    method, more = ("chat.update", {"ts": known[name]}) if name in known else ("chat.postMessage", {})
+    message = {"channel": os.environ["SLACK_CHANNEL"], "text": text} | more
     headers = {"Authorization": f"Bearer {os.environ['SLACK_TOKEN']}"}
-    answer = httpx.post(method, json=message, headers=headers).raise_for_status().json()
+    answer = httpx.post(f"{API}/{method}", json=message, headers=headers).raise_for_status().json()
     assert answer["ok"], answer
     MESSAGES.write_text(json.dumps(known | {name: answer["ts"]}))
