@@ -3,12 +3,16 @@
 import asyncio
 import logging
 import socket
+import ssl
+import subprocess
 import threading
 from base64 import b64encode
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager
+from email.utils import formatdate
 from hashlib import sha256
 from hmac import digest
+from pathlib import Path
 from socket import AF_INET, SOCK_STREAM
 from typing import Any
 
@@ -35,6 +39,7 @@ class Stub:
         self.port = 0
         self.tasks: set[asyncio.Task[Any]] = set()
         self.was_left = asyncio.Event()
+        self.sent = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -53,11 +58,12 @@ class Stub:
             for piece in self.pieces:
                 if isinstance(piece, bytes):
                     writer.write(piece)
+                    self.sent += len(piece)
                     await writer.drain()
                 else:
                     await asyncio.sleep(piece)
         except (ConnectionError, asyncio.CancelledError):
-            pass
+            self.was_left.set()
         finally:
             writer.close()
 
@@ -68,9 +74,9 @@ class Stub:
 
 
 @asynccontextmanager
-async def receiving(*pieces: bytes | float) -> AsyncIterator[Stub]:
+async def receiving(*pieces: bytes | float, tls: ssl.SSLContext | None = None) -> AsyncIterator[Stub]:
     stub = Stub(*pieces)
-    server = await asyncio.start_server(stub.serve, HOST, 0)
+    server = await asyncio.start_server(stub.serve, HOST, 0, ssl=tls)
     stub.port = server.sockets[0].getsockname()[1]
     async with server:
         yield stub
@@ -123,9 +129,20 @@ async def test_a_notice_is_signed(send: Send) -> None:
 
 
 async def test_the_head_decides(send: Send) -> None:
-    """However long the body is, or takes."""
-    async with receiving(b"HTTP/1.1 200 OK\r\nContent-Length: 4000000000\r\n\r\n", 60.0) as stub:
+    """However long the body is, of which no more is read than comes with the head."""
+    gigabytes = (b"x" * 65_536,) * 65_536
+    async with receiving(b"HTTP/1.1 200 OK\r\nContent-Length: 4294967296\r\n\r\n", *gigabytes) as stub:
         assert (await send(f"http://{HOST}:{stub.port}/")).has_succeeded
+        await stub.was_left.wait()
+    assert stub.sent < 32_000_000  # What the kernel holds of a connection.
+
+
+@pytest.mark.parametrize("is_date", [False, True])
+async def test_when_to_try_again(send: Send, is_date: bool) -> None:
+    """In seconds, or as a date by the receiver's own clock."""
+    fields = f"Date: {formatdate(3600, usegmt=True)}\r\nRetry-After: {formatdate(3620, usegmt=True) if is_date else 20}"
+    async with receiving(f"HTTP/1.1 503 No\r\n{fields}\r\nContent-Length: 0\r\n\r\n".encode()) as stub:
+        assert (await send(f"http://{HOST}:{stub.port}/")).retry_after_s == 20
 
 
 async def test_a_test_reads_the_beginning_of_the_body(send: Send) -> None:
@@ -193,6 +210,21 @@ async def test_a_receiver_that_is_away(send: Send) -> None:
     assert (tried.status, tried.is_outage) == (0, True)
 
 
+async def test_a_receiver_that_accepts_nothing(send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has five seconds for the connection, shortened here, of the fifteen for a try; then the next address has."""
+    assert (delivery.CONNECT_S, delivery.TRY_S) == (5, 15)
+    monkeypatch.setattr(delivery, "CONNECT_S", 0.2)
+    async with receiving(OK) as stub:
+        with ExitStack() as sockets:
+            full = sockets.enter_context(socket.create_server(("127.0.0.9", stub.port), backlog=0))
+            waiting = sockets.enter_context(socket.create_connection(full.getsockname()))
+            assert waiting.getpeername() == full.getsockname()
+            resolve_to(monkeypatch, "127.0.0.9")
+            assert (await send(f"http://hook.example:{stub.port}/", is_private=True)).error == "ConnectTimeout"
+            resolve_to(monkeypatch, "127.0.0.9", HOST)
+            assert (await send(f"http://hook.example:{stub.port}/", is_private=True)).status == 200
+
+
 @pytest.mark.parametrize("address", ["169.254.169.254", "127.0.0.1", "10.0.0.1", "::ffff:127.0.0.1"])
 async def test_a_name_that_leads_inside(send: Send, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     """Nothing is connected to, also if the name was another address before."""
@@ -213,6 +245,43 @@ async def test_private_addresses_with_leave(send: Send, monkeypatch: pytest.Monk
     assert stub.head["host"] == f"hook.example:{stub.port}"
 
 
+async def test_a_name_that_leads_elsewhere_the_second_time(send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A try connects to what its own look-up found, and the next one looks anew."""
+    connected: list[str] = []
+
+    async def connect(_: object, request: httpx.Request) -> httpx.Response:
+        connected.append(request.url.host)
+        resolve_to(monkeypatch, HOST)
+        return httpx.Response(200, stream=httpx.ByteStream(b""))
+
+    asked = resolve_to(monkeypatch, "8.8.8.8")
+    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", connect)
+    assert (await send("https://hook.example/")).status == 200
+    assert (await send("https://hook.example/")).error == "hook.example has no address that a hook may reach"
+    assert (asked, connected) == (["hook.example"], ["8.8.8.8"])
+
+
+async def test_a_certificate_is_of_the_name(send: Send, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """By an authority that the hook names, if it is not one of the usual ones."""
+    certificate, key = tmp_path / "hook.pem", tmp_path / "hook.key"
+    request = (
+        "openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=hook.example -days 2"
+        f" -addext subjectAltName=DNS:hook.example -keyout {key} -out {certificate}"
+    )
+    await asyncio.to_thread(subprocess.run, request.split(), check=True, capture_output=True)
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate, key)
+    own: dict[str, Any] = {"is_private": True, "ca": certificate.read_text()}
+    resolve_to(monkeypatch, HOST)
+    async with receiving(OK, tls=tls) as stub:
+        for name, properties in (("hook.example", {"is_private": True}), ("other.example", own), (HOST, own)):
+            tried = await send(f"https://{name}:{stub.port}/", **properties)
+            assert (tried.status, stub.requests) == (0, [])
+            assert "certificate verify failed" in tried.error
+        assert (await send(f"https://hook.example:{stub.port}/", **own)).status == 200
+    assert stub.head["host"] == f"hook.example:{stub.port}"
+
+
 async def test_no_proxy_of_the_environment(send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
     """Unless the hook uses it: then the proxy gets the request, for a name that is not even looked up."""
     async with receiving(OK) as proxy, receiving(OK) as stub:
@@ -222,6 +291,16 @@ async def test_no_proxy_of_the_environment(send: Send, monkeypatch: pytest.Monke
         assert proxy.requests == []
         assert (await send("http://hook.example/in", uses_proxy=True)).status == 200
     assert proxy.requests[0].startswith(b"POST http://hook.example/in HTTP/1.1\r\n")
+
+
+async def test_a_name_that_the_proxy_is_not_for(send: Send, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rules for addresses hold then."""
+    async with receiving(OK) as proxy:
+        monkeypatch.setenv("http_proxy", f"http://{HOST}:{proxy.port}")
+        monkeypatch.setenv("no_proxy", "hook.example")
+        resolve_to(monkeypatch, HOST)
+        tried = await send(f"http://hook.example:{proxy.port}/", uses_proxy=True)
+    assert (tried.error, proxy.requests) == ("hook.example has no address that a hook may reach", [])
 
 
 async def test_no_log_has_what_is_secret(send: Send, caplog: pytest.LogCaptureFixture) -> None:
