@@ -7,7 +7,7 @@ import ssl
 import subprocess
 import threading
 from base64 import b64encode
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import ExitStack, asynccontextmanager
 from email.utils import formatdate
 from hashlib import sha256

@@ -25,11 +25,13 @@ class Received(NamedTuple):
 
 
 class HookReceiver:
-    """Answers each notice with `status`, after `delay_s`, and keeps what it got."""
+    """Answers each notice with `status`, after `delay_s` and once it `may_answer`, and keeps what it got."""
 
     def __init__(self) -> None:
         self.status = 204
         self.delay_s = 0.0
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
         self.port = 0
         self.received: list[Received] = []
 
@@ -43,6 +45,7 @@ class HookReceiver:
             event = decoded["type"].removeprefix("session.")
             self.received.append(Received(headers["webhook-id"], event, session_id, body, headers))
             await asyncio.sleep(self.delay_s)
+            await self.may_answer.wait()
             writer.write(f"HTTP/1.1 {self.status} X\r\nContent-Length: 0\r\n\r\n".encode())
             await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError):  # The server was killed.
@@ -71,6 +74,7 @@ async def receiving() -> AsyncIterator[HookReceiver]:
     try:
         yield receiver
     finally:
+        receiver.may_answer.set()
         server.close()
 
 

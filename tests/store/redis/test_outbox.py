@@ -37,6 +37,17 @@ async def test_one_server_sends_a_notice(server: RedisServer, connect: Open) -> 
     assert await backends[2].outbox.counts("q") == (0, 0)
 
 
+async def test_clocks_of_servers_differ(server: RedisServer, connect: Open) -> None:
+    """Also of two processes, each of which looks up the time before it asks: a claim holds for one that is behind."""
+    one, other = await connect(server), await connect(server)
+    await commit_one(one)
+    (taken,) = await one.outbox.take("q", NOW, 8)
+    with server.client() as client:  # As if both had read the index before the claim.
+        client.zadd(other._keyspace.waiting("q"), {taken.claim.rpartition("/")[0]: 0})  # noqa: SLF001 - likewise
+    assert await other.outbox.take("q", NOW - 1, 8) == []
+    assert await one.outbox.settle(taken, "delivered", NOW)
+
+
 @pytest.mark.guarantee(88)
 async def test_a_lost_index_is_written_again(server: RedisServer, connect: Open) -> None:
     """By the removal of its session; the notice is where it was."""
