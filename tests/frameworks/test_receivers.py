@@ -220,7 +220,7 @@ HOSTILE: dict[str, tuple[dict[str, Any], list[str]]] = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_words_of_workers(service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-    """They call nobody, and aim no token of the operator; there may be no page."""
+    """They mention no one, and aim no token of the operator; there may be no page."""
     words, texts = HOSTILE[name]
     name = name.partition(" ")[0]
     monkeypatch.chdir(tmp_path)

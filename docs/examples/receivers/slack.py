@@ -13,7 +13,7 @@ MESSAGES = Path("slack.json")  # Of each session the `ts` of its message.
 
 
 def notify(event: str, data: dict[str, Any]) -> None:
-    """Post a message, or update the one that is there; a title with `<!channel>` must call nobody."""
+    """Post a message, or update the one that is there; a title with `<!channel>` must call no one."""
     session, known = data["session"], json.loads(MESSAGES.read_text()) if MESSAGES.exists() else {}
     name, link = session["session_id"], f" <{data['page']}|Open>" if "page" in data else ""
     text = f"{escape(session.get('title', name), quote=False)}: {event}, {session['percentage']} %{link}"
