@@ -10,7 +10,7 @@ test-inside: WORKERS = 4
 BIN := $(VENV)/bin
 LOWEST := $(VENV)/lowest/bin
 DJANGO_6 := $(VENV)/django6/bin
-PYTEST = -m pytest --numprocesses $(WORKERS) --dist loadfile
+PYTEST = -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 # Tests that run the package mostly in their own process.
 INSIDE := $(addprefix tests/,core wire _internal store streaming auth client observability notices api server cli demo test_settings.py test_wiring.py test_embedding.py)
 # The packages that a job uses, on Windows too.
@@ -78,7 +78,7 @@ test-lowest: $(VENV)/.lowest system  ## Test the server on the lowest versions o
 	@$(LOWEST)/python $(PYTEST) $(INSIDE) tests/live
 
 test-long: $(VENV)/.docs web/node_modules/.ready system clients deploy
-	@$(BIN)/python $(PYTEST) --no-loadscope-reorder -m "(full or unmeasured) and not (alone or soak)"
+	@$(BIN)/python $(PYTEST) -m "(full or unmeasured) and not (alone or soak)"
 
 test-alone: $(VENV)/.dev system engines
 	@$(BIN)/python -m pytest -m alone

@@ -177,7 +177,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave tests on Valkey to the full run: it equals Redis in everything that the server uses.
 
     Tests that start processes by a fixture get their mark. Files whose tests may take longest come first, so that at
-    the end of the full run no process works on one of them alone.
+    the end of a run no process works on one of them alone.
     """
     longest_s: dict[Path, float] = {}
     for item in items:

@@ -29,6 +29,8 @@ from tests.harness.rawsse import RawStream
 from tests.harness.serving import ENV_PREFIX, Server, Worker
 from tests.harness.tokens import make_token
 
+pytestmark = pytest.mark.timeout(180)  # All together take long.
+
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
 ADDRESS = "http://127.0.0.1:8000"

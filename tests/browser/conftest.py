@@ -20,14 +20,16 @@ def server_settings() -> dict[str, Any]:
 async def open_page(chromium: Browser) -> AsyncIterator[OpenPage]:
     """Open addresses, each in its own browser context: `open_page(url, locale="ja-JP")`; options are the context's.
 
-    `beside` is an earlier page, in whose context the new tab opens.
+    Nothing moves, as drawing it takes much of a processor: tests of motion ask for it. `beside` is an earlier page, in
+    whose context the new tab opens.
     """
     drivers: list[PageDriver] = []
 
     async def open_driver(
         url: str, *, scripts: tuple[str, ...] = (), html: str = "", beside: PageDriver | None = None, **options: Any
     ) -> PageDriver:
-        context = beside.page.context if beside else await chromium.new_context(**{"locale": "en-GB", **options})
+        options = {"locale": "en-GB", "reduced_motion": "reduce", **options}
+        context = beside.page.context if beside else await chromium.new_context(**options)
         for script in scripts:
             await context.add_init_script(script)
         drivers.append(PageDriver(await context.new_page()))

@@ -74,7 +74,7 @@ async def test_states_are_distinct_under_forced_colours(
 ) -> None:
     """With the few colours of a system the shapes remain, and no part vanishes."""
     await bring_to_state(worker, sid, "running")
-    shown = await open_page(f"{server.url}/s/{sid}", forced_colors="active", reduced_motion="reduce")
+    shown = await open_page(f"{server.url}/s/{sid}", forced_colors="active")
     await expect(shown.connection).to_have_text("live")
     await expect(shown.part("count").nth(1)).to_have_text("3,120 / 8,000")
     # The page no longer draws, so only this test changes it.

@@ -34,7 +34,7 @@ async def test_signs_of_life_have_words_of_their_own(
     async def answer(route: Route) -> None:
         await route.fulfill(json=polled)
 
-    shown = await open_page("about:blank", scripts=(POLLING_ONLY,), timezone_id="UTC")
+    shown = await open_page("about:blank", scripts=(POLLING_ONLY,), timezone_id="UTC", reduced_motion="no-preference")
     await shown.page.clock.install()
     await shown.page.route("**/api/progress/*", answer)
     note = shown.part("note")
@@ -99,8 +99,9 @@ async def test_skipped_steps_are_done_and_cancelled_ones_are_not(worker: Worker,
     assert shown.errors == []
 
 
-async def test_an_open_ended_job_grows(worker: Worker, shown: PageDriver, sid: str) -> None:
+async def test_an_open_ended_job_grows(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
     """Its bar moves without a number, and is full at the end only. Between two steps none is named."""
+    shown = await open_page(page_of(server, sid), reduced_motion="no-preference")
     await worker.create(sid, open_ended=True)
     await expect(shown.headline).to_have_text("About to start")
     await say(worker, sid, action="start", name="Find")

@@ -123,7 +123,7 @@ async def test_a_button_leads_to_what_matters(
 ) -> None:
     """It stays in view while the list is scrolled."""
     state = long_list(sid, letters)
-    shown = (await StubbedSession.open(state, server, open_page, reduced_motion="reduce", viewport=PHONE)).shown
+    shown = (await StubbedSession.open(state, server, open_page, viewport=PHONE)).shown
     await fold(shown, "70 steps done").click()
     await shown.step(40).scroll_into_view_if_needed()
     await shown.page.get_by_role("button", name=f"Jump to {button}").click()

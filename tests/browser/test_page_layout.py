@@ -184,7 +184,7 @@ async def test_the_bar_glides_except_to_missed_changes(
 ) -> None:
     """After an outage the bar jumps to the missed state, without a transition that would draw attention."""
     async with ChaosProxy(server.port) as proxy:
-        shown = await open_page(f"http://127.0.0.1:{proxy.port}/s/{sid}")
+        shown = await open_page(f"http://127.0.0.1:{proxy.port}/s/{sid}", reduced_motion="no-preference")
         await shown.evaluate(
             """() => {
                 window.glided = 0;

@@ -163,8 +163,6 @@ async def test_cells_are_distinct_under_forced_colours(
 ) -> None:
     """With the few colours of a system the shapes remain."""
     state = await with_parts(worker, sid, parts_of([part(1, "error"), part(2, "running"), part(3, "success")], 4))
-    session = await StubbedSession.open(
-        state, server, open_page, forced_colors="active", reduced_motion="reduce", color_scheme="dark"
-    )
+    session = await StubbedSession.open(state, server, open_page, forced_colors="active", color_scheme="dark")
     await expect(cells(session.shown)).to_have_count(4)
     assert len({await cells(session.shown).nth(number).screenshot() for number in range(4)}) == 4

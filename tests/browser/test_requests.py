@@ -265,7 +265,7 @@ async def test_looks_are_distinct_under_forced_colours(
     """With the few colours of a system the outlines remain; the words are taken away."""
     state = await running(worker, sid)
     state["requests"] = [{"id": "a", "kind": "cancel", "step": None, "state": "asked", "asked_at": ASKED_AT}]
-    session = await StubbedSession.open(state, server, open_page, forced_colors="active", reduced_motion="reduce")
+    session = await StubbedSession.open(state, server, open_page, forced_colors="active")
     shown, looks = session.shown, set()
     await expect(said(shown)).to_have_text("Cancellation requested")
     # A copy, which the page does not draw again.

@@ -23,6 +23,8 @@ from tests.conftest import Serve
 from tests.harness.faketime import WallClock
 from tests.harness.serving import Server, Worker, session_path
 
+pytestmark = pytest.mark.timeout(180)  # Twelve jobs end in one test.
+
 DEADLINE_S = 30
 
 TOOK = timedelta(minutes=2, seconds=13)
@@ -157,7 +159,7 @@ ENDS: list[tuple[End, str, str]] = [
 """How a job ends, and then its state and its percentage."""
 
 
-@pytest.mark.parametrize("language", ["en", "ja"])
+@pytest.mark.parametrize("language", ["en", pytest.param("ja", marks=pytest.mark.full)])
 async def test_every_surface_shows_the_same_end(
     serve: Serve, open_page: OpenPage, tmp_path: Path, sid: str, language: str
 ) -> None:
