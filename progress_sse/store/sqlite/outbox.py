@@ -25,6 +25,7 @@ class SqliteOutbox(LocalOutbox):
         self._writer = writer
         self._damage = damage
         self._purge_soon = purge_soon
+        self._gone = set[str]()  # Stays until the file has lost them, as it may be locked or read-only for a while.
 
     def open(self) -> None:
         """Begin with what the writer found."""
@@ -37,14 +38,17 @@ class SqliteOutbox(LocalOutbox):
         await self._writer.submit(partial(notices.store, entries=entries))
 
     async def _delete(self, notice_ids: Sequence[str]) -> None:
-        if notice_ids:
-            await self._writer.submit(partial(notices.delete, notice_ids=notice_ids))
+        self._gone.update(notice_ids)
+        if gone := frozenset(self._gone):
+            await self._writer.submit(partial(notices.delete, notice_ids=gone))
+            self._gone -= gone
             self._purge_soon()
 
     def on_commit(self, committed: Iterable[Notice]) -> Sequence[str]:
         """Add the notices of a commit; delete those that go for them."""
         gone = super().on_commit(committed)
         if gone:
+            self._gone.update(gone)
             self._writer.submit(partial(notices.delete, notice_ids=gone)).add_done_callback(has_failed)
             self._purge_soon()
         return gone

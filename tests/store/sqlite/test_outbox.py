@@ -9,9 +9,10 @@ import pytest
 
 from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.store.outbox import CLAIM_MS, LIFETIME_MS, Later
+from tests.harness.serving import eventually
 from tests.store.contract.test_outbox import NOW, Job, notice
 from tests.store.sqlite.faults import Faults
-from tests.store.sqlite.files import opened, sqlite_rows
+from tests.store.sqlite.files import SOON_S, opened, sqlite_rows
 
 DAY_MS = 86_400_000
 
@@ -72,4 +73,35 @@ async def test_what_is_old_goes_with_its_text(path: Path) -> None:
         assert await backend.outbox.counts("q") == (1, 0)
         await backend.outbox.discard((), NOW + LIFETIME_MS + 1)
         assert await backend.outbox.counts("q") == (0, 0)
+    assert b"secret" not in path.read_bytes()
+
+
+@pytest.mark.parametrize("is_delivered", [True, False])
+async def test_what_has_gone_while_the_file_could_not_be_written(
+    path: Path, faults: Faults, *, is_delivered: bool
+) -> None:
+    """It leaves the file with the next clean-up: its text does not stay there, and no restart sends it again."""
+
+    def fail_the_next() -> None:
+        faults.fail("BEGIN IMMEDIATE", sqlite3.SQLITE_IOERR)
+
+    def ids() -> list[tuple[object, ...]]:
+        return sqlite_rows(path, "SELECT notice_id FROM notices")
+
+    async with opened(path) as backend:
+        job = Job(backend)
+        await job.commit(notice(1)._replace(body=b"a secret title"))
+        (taken,) = await job.take()
+        if is_delivered:
+            fail_the_next()
+            with pytest.raises(StoreUnavailableError):
+                await job.outbox.settle(taken, "delivered", NOW)
+        else:  # It goes for the next one of its session.
+            faults.call_at("BEGIN IMMEDIATE", fail_the_next)
+            began = faults.count("BEGIN IMMEDIATE")
+            await job.commit(notice(2)._replace(most_in_lane=1))
+            await eventually(lambda: faults.count("BEGIN IMMEDIATE") == began + 2, SOON_S)
+        assert (notice(1).notice_id,) in ids()
+        await backend.outbox.discard((), NOW)
+        assert (notice(1).notice_id,) not in ids()
     assert b"secret" not in path.read_bytes()
