@@ -286,3 +286,24 @@ async def test_an_application_notifies_its_hooks(tmp_path: Path) -> None:
             await hub.reload_hooks()
             await hub.store.finish_session("s")
             await eventually(lambda: ("s", "completed") in receiver.ids(), WAIT_S)
+
+
+async def test_hooks_are_notified_from_the_first_request_on(tmp_path: Path) -> None:
+    """Without a lifespan; also of what waits since an earlier process."""
+    async with receiving() as receiver:
+        receiver.status = 500
+        path = write_hooks(tmp_path / "hooks.toml", a=receiver.hook(on=["started"]))
+        settings = Settings(store=f"sqlite:///{tmp_path}/jobs.db", hooks=path)
+        hub = ProgressHub(settings)
+        async with hub.lifespan():
+            await hub.store.start_step("s", 1)
+            await eventually(lambda: len(receiver.received) == 1, WAIT_S)
+        receiver.status = 204
+        hub = ProgressHub(settings)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(hub.app), base_url="http://host") as client:
+            assert (await client.get("/livez")).status_code == 200
+            await client.get("/api/progress/s")
+            await eventually(lambda: len(receiver.received) == 2, WAIT_S)
+            async with hub.lifespan():
+                """Close what the request has opened."""
+    assert receiver.received[0][:4] == receiver.received[1][:4]

@@ -6,6 +6,8 @@ from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
+from hashlib import sha256
+from hmac import digest
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -147,6 +149,31 @@ async def test_a_reload_keeps_what_was_counted(serving: Serving) -> None:
         before = await hook_of(client)
         await service.reload_hooks()
         assert await hook_of(client) == before
+
+
+async def test_what_waits_goes_to_the_address_of_the_file(serving: Serving, tmp_path: Path) -> None:
+    """As it is at the try, and signed with its secret."""
+    async with (
+        receiving(answer_of(500)) as former,
+        receiving(answer_of(204)) as stub,
+        serving(former.port) as (client, service),
+    ):
+        await client.put(SESSION, json={"total_steps": 1})
+        await client.post(f"{SESSION}/update", json={"action": "start", "step": 1})
+        await wait_until(lambda: senders_of(service)["oncall"].results["failed"] == 1)
+        path, secret = tmp_path / "hooks.toml", f"whsec_{b64encode(b'o' * 24).decode()}"
+        text = path.read_text().replace(f":{former.port}/", f":{stub.port}/").replace(SECRET, secret)
+        await asyncio.to_thread(path.write_text, text)
+        await service.reload_hooks()
+        clock = service.clock
+        assert isinstance(clock, ManualClock)
+        clock.advance(7)
+        await wait_until(lambda: senders_of(service)["oncall"].results["delivered"] == 1)
+    assert (len(former.requests), len(stub.requests)) == (1, 1)
+    body = stub.requests[0].partition(b"\r\n\r\n")[2]
+    assert body == former.requests[0].partition(b"\r\n\r\n")[2]
+    signed = f"{stub.head['webhook-id']}.{stub.head['webhook-timestamp']}.".encode() + body
+    assert stub.head["webhook-signature"] == f"v1,{b64encode(digest(b'o' * 24, signed, sha256)).decode()}"
 
 
 @pytest.mark.parametrize(

@@ -194,10 +194,16 @@ async def test_a_receiver(service: Service, tmp_path: Path, name: str) -> None:
 
 
 async def test_notices_at_once(service: Service, tmp_path: Path) -> None:
-    """As a hook sends them, eight at a time: each session has one message, which its next notice updates."""
+    """As a hook sends them, eight at a time: each session has one message, which its next notice updates.
+
+    Also after a restart.
+    """
     async with running("slack", service, tmp_path) as receiver:
         for event in ("stalled", "failed"):
             await asyncio.gather(*(receiver.send(f"{event}{n}", event, 50, f"{n}") for n in range(8)))
+    async with running("slack", service, tmp_path) as receiver:
+        await receiver.send("last", "completed", 100, "7")
+    assert service.sent.pop().path == "/chat.update"
     assert Counter(sent.path for sent in service.sent) == {"/chat.postMessage": 8, "/chat.update": 8}
     assert {sent.body["ts"] for sent in service.sent[8:]} == {f"{number}.0" for number in range(1, 9)}
     assert len((tmp_path / "seen.txt").read_text().split()) == 16

@@ -2,19 +2,25 @@
 
 import json
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from progress_sse._internal.http_library import httpx
+from progress_sse.core.commands import Command
 from progress_sse.core.notices import NoticeEvent
 from progress_sse.core.session_filter import SessionFilter
+from progress_sse.core.updates import Beat
 from progress_sse.notices.hooks_file import Hook
 from progress_sse.notices.maker import NoticeMaker
+from progress_sse.store.lease_watcher import LeaseWatcher
 from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.outbox import Taken
 from progress_sse.store.progress_store import ProgressStore
+from progress_sse.store.sqlite.backend import SqliteBackend
 from progress_sse.store.types import StorageLimits
 from tests.clock import ManualClock
+from tests.core.samples import sent, start_of
 
 
 def hook(name: str, *events: NoticeEvent, prefix: str = "", labels: frozenset[tuple[str, str]] = frozenset()) -> Hook:
@@ -61,6 +67,13 @@ async def run_job(store: ProgressStore, session_id: str = "s", *, success: bool 
     await store.create_session(session_id, total_steps=1)
     await store.start_step(session_id, 1)
     await store.complete_step(session_id, 1, success=success)
+
+
+async def let_leases_end(store: ProgressStore, clock: ManualClock) -> None:
+    watcher = LeaseWatcher(store, clock)
+    for _ in range(12):
+        clock.advance(0.25)
+        await watcher.check()
 
 
 async def test_a_job_is_noticed(store: ProgressStore, clock: ManualClock) -> None:
@@ -123,6 +136,37 @@ async def test_no_session_pays_that_no_hook_matches(store: ProgressStore, monkey
     assert asked == []
     await store.create_session("shop:2", total_steps=1, labels={"team": "search"})
     assert len(asked) == 1
+
+
+async def test_a_stalled_step_is_noticed_once(tmp_path: Path, clock: ManualClock) -> None:
+    """In each of its attempts, also where the server was restarted meanwhile."""
+
+    async def after_a_restart(command: Command) -> list[str]:
+        store = ProgressStore(SqliteBackend(tmp_path / "jobs.db", StorageLimits()), clock=clock)
+        await store.open()
+        notify(store, ALL)
+        await store.apply("s", command)
+        await let_leases_end(store, clock)
+        found = await types(store, clock, "all")
+        await store.aclose()
+        return [each.removeprefix("session.") for each in found]
+
+    first, second = [sent(start_of(1), attempt_id=each, lease_ms=1000) for each in ("a", "b")]
+    assert await after_a_restart(first) == ["started", "stalled"]
+    assert await after_a_restart(sent(Beat(1), attempt_id="a")) == ["recovered"]
+    assert await after_a_restart(first) == ["recovered"]
+    assert await after_a_restart(second) == ["stalled"]
+
+
+async def test_a_worker_that_dies_is_noticed_by_its_lease(store: ProgressStore, clock: ManualClock) -> None:
+    """Of a job without one there is no notice."""
+    notify(store, ALL)
+    await store.start_step("leased", 1, attempt_id="a", lease_ms=1000, lost_after_ms=2000)
+    await store.start_step("other", 1, attempt_id="a")
+    await let_leases_end(store, clock)
+    bodies = [json.loads(each.body) for each in await taken(store, clock, "all")]
+    seen = [(body["data"]["session"]["session_id"], body["type"].removeprefix("session.")) for body in bodies]
+    assert sorted(seen) == [("leased", "failed"), ("leased", "stalled"), ("leased", "started"), ("other", "started")]
 
 
 async def test_without_hooks_there_are_none(store: ProgressStore, clock: ManualClock) -> None:

@@ -16,6 +16,7 @@ from progress_sse._internal.http_library import httpx
 from progress_sse.core.commands import Subscribe, Unsubscribe
 from progress_sse.core.errors import ConfigurationError, StoreUnavailableError
 from progress_sse.core.subscriptions import Subscription
+from progress_sse.core.updates import Beat, Start
 from progress_sse.notices import push
 from progress_sse.notices.delivery import NotAllowedError
 from progress_sse.notices.notifier import Notifier
@@ -26,6 +27,8 @@ from progress_sse.store.memory import MemoryBackend
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import StorageLimits
 from tests.clock import ManualClock
+from tests.core.samples import sent
+from tests.notices.test_maker import let_leases_end
 from tests.notices.test_sender import pass_time, settle
 from tests.notices.test_web_push import Browser
 
@@ -67,6 +70,16 @@ def test_endpoints(endpoint: str, queue: str | None) -> None:
     """They are those of a vendor by name, and not what only looks like one."""
     vendors = Vendors(("fcm.googleapis.com", "push.services.mozilla.com", "localhost:8443", "push.example:443"))
     assert vendors.queue_of(endpoint) == queue
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["fcm.googleapis.com", "updates.push.services.mozilla.com", "web.push.apple.com", "wns2-par02p.notify.windows.com"],
+)
+def test_the_vendors_of_today(host: str) -> None:
+    """Chrome's, Firefox's, Safari's and Edge's are known without a setting."""
+    assert Vendors(load_settings().push_hosts).queue_of(f"https://{host}/x") is not None
+    assert Vendors(load_settings().push_hosts).queue_of(f"https://{host}.example/x") is None
 
 
 class Vendor:
@@ -155,6 +168,17 @@ async def test_the_end_is_pushed(store: ProgressStore, vendor: Vendor) -> None:
     ]
 
 
+async def test_what_is_pushed(store: ProgressStore, vendor: Vendor, clock: ManualClock) -> None:
+    """Ends, and that a worker is silent; neither a start nor that the worker is back."""
+    await store.apply("s", sent(Start(1), attempt_id="a", lease_ms=1000))
+    await let_leases_end(store, clock)
+    await settle()
+    await store.apply("s", sent(Beat(1), attempt_id="a"))
+    await store.finish_session("s", success=False, conclusion="cancelled")
+    await settle()
+    assert [message["event"] for message in vendor.messages] == ["stalled", "cancelled"]
+
+
 @pytest.mark.parametrize("change", ["unsubscribed", "replaced before", "expired"])
 async def test_who_is_not_subscribed_gets_none(
     store: ProgressStore, vendor: Vendor, clock: ManualClock, change: str
@@ -193,8 +217,8 @@ async def test_what_waits_is_sent_though_the_session_goes(
             await store.create_session("s", total_steps=1)
     vendor.status = 201
     await pass_time(clock, 7)
-    sent = [message.get("link") for message in vendor.messages[2:]]
-    assert sorted(sent, key=str) == ([True] if change in {"unsubscribed", "expired"} else [None, True])
+    links = [message.get("link") for message in vendor.messages[2:]]
+    assert sorted(links, key=str) == ([True] if change in {"unsubscribed", "expired"} else [None, True])
     assert await store.backend.outbox.counts("push:fcm.googleapis.com") == (0, 0)
 
 
@@ -247,6 +271,27 @@ async def test_a_refusal_is_final(
     assert f"refuses messages ({status}): 'Not\\x1b \\u2026 \\u2026 \\u2026 any more..." in caplog.text
     assert len(caplog.text) < 1000
     assert "secret" not in caplog.text
+
+
+@pytest.mark.parametrize(("every_s", "lines"), [(push.LOG_EVERY_S, 1), (0.0, 3)], ids=["hour", "after it"])
+async def test_refusals_are_logged_once_an_hour(
+    store: ProgressStore,
+    vendor: Vendor,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    every_s: float,
+    lines: int,
+) -> None:
+    """Shortened here, in one case."""
+    assert push.LOG_EVERY_S == 3600
+    monkeypatch.setattr(push, "LOG_EVERY_S", every_s)
+    vendor.status = 403
+    for number in range(3):
+        await store.create_session(f"{number}", total_steps=1)
+        await store.apply(f"{number}", Subscribe(vendor.subscription()))
+        await store.finish_session(f"{number}")
+        await settle()
+    assert (len(vendor.requests), caplog.text.count("refuses messages (403)")) == (3, lines)
 
 
 @pytest.mark.guarantee(92)

@@ -119,15 +119,16 @@ async def test_each_hook_gets_its_own(store: ProgressStore, notifier: Notifier, 
 
 
 async def test_eight_are_sent_at_a_time(store: ProgressStore, notifier: Notifier, receiver: Receiver) -> None:
-    """One of a session; the next as soon as there is room."""
+    """One of a session; the next as soon as there is room. An operator sees the newest tries."""
     receiver.open.clear()
-    for number in range(20):
+    for number in range(30):
         await run_job(store, f"{number}")
     await settle()
     assert receiver.events == ["started"] * 8
     receiver.open.set()
     await settle()
-    assert (len(receiver.sent), receiver.most_under_way) == (40, 8)
+    assert (len(receiver.sent), receiver.most_under_way) == (60, 8)
+    assert [past.notice_id for past in notifier.senders["all"].tries] == [each for each, _ in receiver.sent[10:]]
     assert notifier.senders["all"].state == "up"
 
 
@@ -314,6 +315,20 @@ async def test_a_clock_that_is_set_back_while_a_hook_is_down(
     await pass_time(clock, 40)
     assert [*states, notifier.senders["all"].state] == ["down", "up"]
     await pass_time(clock, 40)
+    assert await store.backend.outbox.counts("all") == (0, 0)
+
+
+async def test_a_clock_that_jumps_ahead(
+    store: ProgressStore, notifier: Notifier, receiver: Receiver, clock: ManualClock
+) -> None:
+    """Brings tries forward, also past former ones of the session, and loses none."""
+    receiver.answer = Try(500)
+    await run_job(store)
+    await settle()
+    receiver.answer = Try(204)
+    clock.jump(86_400)
+    await pass_time(clock, 2)
+    assert (receiver.events[0], sorted(receiver.events[1:])) == ("started", ["completed", "started"])
     assert await store.backend.outbox.counts("all") == (0, 0)
 
 

@@ -146,11 +146,22 @@ async def test_a_claim_ends_by_itself(job: Job) -> None:
 
 
 @pytest.mark.guarantee(85)
-async def test_it_outlives_its_session(job: Job) -> None:
+@pytest.mark.parametrize("ending", ["removed", "replaced"])
+async def test_it_outlives_its_session(job: Job, ending: str) -> None:
+    """Those of the next session with this id wait for it."""
     await job.commit(notice(1))
+    (first,) = await job.take()
+    await job.outbox.settle(first, Later(5000, 1, NOW), NOW)
     assert job.record is not None
-    await job.backend.commit(removed(job.record))
-    assert await job.numbers() == [1]
+    if ending == "removed":
+        await job.backend.commit(removed(job.record))
+    expected = None if ending == "removed" else job.record.position
+    await job.backend.commit(created(epoch="second", expected=expected)._replace(notices=(notice(2),)))
+    assert await job.numbers() == []
+    (first,) = await job.take(NOW + 5000)
+    assert (first.notice_id, first.body, first.tries) == (notice(1).notice_id, notice(1).body, 1)
+    await job.outbox.settle(first, "delivered", NOW + 5000)
+    assert await job.numbers(NOW + 5000) == [2]
 
 
 @pytest.mark.guarantee(84)

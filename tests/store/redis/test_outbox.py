@@ -8,6 +8,7 @@ import pytest
 from progress_sse.store.outbox import CLAIM_MS, Later
 from progress_sse.store.redis.backend import RedisBackend
 from tests.harness.redis import RedisServer
+from tests.harness.serving import eventually
 from tests.store.changes import after, created, moved, removed
 from tests.store.contract.test_outbox import NOW, notice
 from tests.store.redis.conftest import Open
@@ -35,6 +36,17 @@ async def test_one_server_sends_a_notice(server: RedisServer, connect: Open) -> 
     assert not await backends[0].outbox.settle(former, "dead", NOW + CLAIM_MS)
     assert await backends[1].outbox.settle(taken, "delivered", NOW + CLAIM_MS)
     assert await backends[2].outbox.counts("q") == (0, 0)
+
+
+async def test_it_outlives_a_session_that_expires(server: RedisServer, connect: Open) -> None:
+    backend = await connect(server, lifetime_s=0.2)
+    await commit_one(backend)
+    with server.client() as client:
+        state = backend._keyspace.of("s").state  # noqa: SLF001 - likewise
+        await eventually(lambda: not client.exists(state), 30)
+        assert all(client.ttl(key) > 6 * 86_400 for key in keys_of(backend))
+    (taken,) = await backend.outbox.take("q", NOW, 8)
+    assert taken.body == notice(1).body
 
 
 async def test_clocks_of_servers_differ(server: RedisServer, connect: Open) -> None:
