@@ -174,6 +174,7 @@ async def test_what_is_pushed(store: ProgressStore, vendor: Vendor, clock: Manua
     await let_leases_end(store, clock)
     await settle()
     await store.apply("s", sent(Beat(1), attempt_id="a"))
+    await settle()
     await store.finish_session("s", success=False, conclusion="cancelled")
     await settle()
     assert [message["event"] for message in vendor.messages] == ["stalled", "cancelled"]

@@ -4,12 +4,14 @@ import asyncio
 import os
 import random
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.conftest import RunRedis, Serve
+from tests.harness.redis import Kind, RedisCluster
 from tests.harness.serving import Server, Worker, eventually
 from tests.live.notices.receiver import HookReceiver, receiving, write_hooks
 
@@ -79,6 +81,19 @@ async def test_a_killed_server_on_redis_notifies(
     async with receiving() as receiver:
         hooks = write_hooks(tmp_path / "hooks.toml", all=receiver.hook(on=["started", "completed"]))
         await check_kills(serve(store=run_redis().url, hooks=hooks), receiver, rounds)
+
+
+@pytest.mark.full
+@pytest.mark.guarantee(80)
+@pytest.mark.parametrize("factory", [None])
+async def test_a_killed_server_on_a_cluster_notifies(
+    serve: Serve, kind: Kind, redis_clusters: Callable[[Kind], RedisCluster], tmp_path: Path
+) -> None:
+    """There a notice and its entry lie at different nodes."""
+    async with receiving() as receiver:
+        hooks = write_hooks(tmp_path / "hooks.toml", all=receiver.hook(on=["started", "completed"]))
+        server = serve(store=redis_clusters(kind).url, redis_prefix=str(tmp_path), hooks=hooks)
+        await check_kills(server, receiver, 20)
 
 
 @pytest.mark.parametrize("factory", [None])

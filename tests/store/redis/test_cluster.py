@@ -14,12 +14,13 @@ from progress_sse.store.redis.backend import RedisBackend
 from progress_sse.store.redis.pubsub import ClusterPubSub
 from progress_sse.store.redis.topology import Topology, slot_of
 from progress_sse.store.redis.url import Address, ClusterSeeds
-from progress_sse.store.types import Notification, Record, StorageLimits
+from progress_sse.store.types import Change, Notification, Record, StorageLimits
 from progress_sse.wiring import make_rate_limiter
 from tests.harness.http1 import HOST, free_port
 from tests.harness.redis import Kind, RedisCluster
 from tests.harness.serving import eventually
 from tests.store.changes import after, apply, created, moved
+from tests.store.contract.test_outbox import NOW, notice
 from tests.store.observed import ids, notified, state
 from tests.store.redis.follower import load_when_back
 
@@ -148,6 +149,31 @@ async def test_listeners_follow_a_moved_slot(cluster: RedisCluster, tmp_path: Pa
         await eventually(lambda: bool(notifications) and notifications[-1].record == record, DEADLINE_S)  # noqa: B023
         with node.client() as client:
             assert len(client.execute_command("PUBSUB", "SHARDCHANNELS")) == 1
+    await here.aclose()
+    await there.aclose()
+
+
+@pytest.mark.parametrize("moment", ["before the commit", "after it"])
+async def test_a_notice_is_entered_twice(
+    cluster: RedisCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """Its index is at another node: a server that is killed in between, and an index that is lost, lose no notice."""
+    here, there = backend_at(cluster, tmp_path), backend_at(cluster, tmp_path)
+    await here.open()
+    await there.open()
+    enter, entered = here.outbox.enter, 0
+
+    async def enter_once(change: Change) -> None:
+        nonlocal entered
+        entered += 1
+        if (entered == 1) == (moment == "before the commit"):
+            await enter(change)
+
+    monkeypatch.setattr(here.outbox, "enter", enter_once)
+    await here.commit(created()._replace(notices=(notice(1),)))
+    assert entered == 2
+    (taken,) = await there.outbox.take("q", NOW, 8)
+    assert taken.body == notice(1).body
     await here.aclose()
     await there.aclose()
 
