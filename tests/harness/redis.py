@@ -88,7 +88,8 @@ class RedisServer:
             self._process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
 
     def command(self) -> list[str]:
-        given = {"bind": HOST, "port": self.port, "dir": str(self.folder), "daemonize": "no", **self._options}
+        given = {"bind": HOST, "port": self.port, "dir": str(self.folder), "daemonize": "no"}
+        given |= {"rdbcompression": "no", **self._options}  # So that tests find texts in dumps.
         arguments = [part for name, value in given.items() for part in (f"--{name}", str(value))]
         return [f"{self.kind}-server", *arguments]
 

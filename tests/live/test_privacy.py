@@ -2,7 +2,9 @@
 
 import asyncio
 import re
+import sys
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -10,12 +12,14 @@ import pytest
 
 from progress_sse.auth.cookies import COOKIE
 from tests.conftest import Serve
+from tests.harness.faketime import WallClock
 from tests.harness.nginx import NginxServer
 from tests.harness.rawsse import RawStream
 from tests.harness.redis import KINDS, RedisServer
-from tests.harness.serving import Server, Worker, events_path, eventually, session_path
+from tests.harness.serving import Worker, events_path, eventually, session_path
 from tests.harness.tokens import KEY, bearer, make_token
 from tests.live.asgi_hosts import serve_only
+from tests.live.notices.receiver import receiving, write_hooks
 
 SECRET = "correct-horse-battery-staple"
 SESSION = f"{SECRET}-id"
@@ -72,9 +76,16 @@ removals = pytest.mark.parametrize(
 )
 
 
-def holding_files(server: Server) -> set[str]:
+def holding_files(folder: Path) -> set[str]:
     """The files of a server that contain the secret."""
-    return {path.name for path in server.folder.iterdir() if SECRET.encode() in path.read_bytes()}
+    return {path.name for path in folder.iterdir() if SECRET.encode() in path.read_bytes()}
+
+
+def holding_keys(redis: RedisServer, prefix: str) -> list[bytes]:
+    """The keys of a store in Redis that contain the secret, or whose values do."""
+    with redis.client() as client:
+        dumps = {key: client.dump(key) for key in client.scan_iter(f"{prefix}:*")}
+    return [key for key, dump in dumps.items() if isinstance(dump, bytes) and SECRET.encode() in key + dump]
 
 
 @pytest.mark.guarantee(61)
@@ -93,11 +104,11 @@ async def test_deleted_data_is_gone_from_the_database_and_its_log(
         await store_secret(worker)
         for other in others:
             await worker.complete(other, 1, message="another " * 300)
-        assert holding_files(server) >= {"progress.db-wal"}
+        assert holding_files(server.folder) >= {"progress.db-wal"}
         await remove(worker)
-        await eventually(lambda: not holding_files(server), GONE_S)
+        await eventually(lambda: not holding_files(server.folder), GONE_S)
         await repeat_update(worker)
-        assert not holding_files(server)
+        assert not holding_files(server.folder)
         for other in others:
             assert (await worker.poll(other))["steps"][0]["message"].startswith("another")
 
@@ -114,17 +125,54 @@ async def test_deleted_data_is_gone_from_redis(
     server = serve(store=redis_servers[kind].url, redis_prefix=f"privacy-{remove.__name__}", **ages)
     async with Worker.at(server) as worker:
         await store_secret(worker)
-        with redis_servers[kind].client() as client:
+        prefix = f"privacy-{remove.__name__}"
+        assert holding_keys(redis_servers[kind], prefix)
+        await remove(worker)
+        assert holding_keys(redis_servers[kind], prefix) == []
+        await repeat_update(worker)
+        assert holding_keys(redis_servers[kind], prefix) == []
+    assert SECRET not in server.log()
 
-            def held() -> list[bytes]:
-                dumps = {key: client.dump(key) for key in client.scan_iter(f"privacy-{remove.__name__}:*")}
-                return [key for key, dump in dumps.items() if SECRET.encode() in key + dump]
 
-            assert held()
-            await remove(worker)
-            assert held() == []
-            await repeat_update(worker)
-            assert held() == []
+@pytest.mark.guarantee(61, 62)
+@serve_only  # As above.
+@pytest.mark.parametrize("store", ["sqlite", "redis"])
+@pytest.mark.parametrize("goes", ["delivered", pytest.param("too old", marks=pytest.mark.full)])
+async def test_deleted_data_is_gone_with_the_last_notice(
+    serve: Serve, redis_servers: dict[str, RedisServer], tmp_path: Path, store: str, goes: str
+) -> None:
+    """A notice keeps title, labels, links, error and id until it is delivered, or a week old; then none is left."""
+    folder, clock, redis = tmp_path / "store", WallClock(tmp_path), redis_servers["redis"]
+    folder.mkdir()
+    url = f"sqlite:///{folder}/progress.db" if store == "sqlite" else redis.url
+
+    def is_held() -> bool:
+        return bool(holding_files(folder) if store == "sqlite" else holding_keys(redis, str(tmp_path)))
+
+    async with receiving() as receiver:
+        receiver.status = 500
+        hooks = write_hooks(tmp_path / "hooks.toml", a=receiver.hook())
+        command = [sys.executable, "-m", "progress_sse", "serve", "--port", "{port}", "--hooks", str(hooks)]
+        command += ["--store", url, "--redis-prefix", str(tmp_path)]
+        server = serve(command=clock.command(*command) if goes == "too old" else command)
+        texts = {f"{SECRET}-{kind}" for kind in ("title", "label", "link", "error", "id")}
+        async with Worker.at(server) as worker:
+            labels, links = {"team": f"{SECRET}-label"}, [{"label": "x", "url": f"http://{SECRET}-link/"}]
+            await worker.create(SESSION, total_steps=1, title=f"{SECRET}-title", labels=labels, links=links)
+            await worker.start(SESSION, 1)
+            await worker.complete(SESSION, 1, success=False, error=f"{SECRET}-error")
+            await eventually(lambda: len(receiver.received) == 1, GONE_S)
+            assert not [text for text in texts if text.encode() not in receiver.received[0].body]
+            await worker.delete(SESSION)
+        assert is_held()
+        if goes == "too old":
+            await asyncio.to_thread(server.end)
+            clock.shift(timedelta(days=7, minutes=1))
+            await asyncio.to_thread(server.start)
+        else:
+            receiver.status = 204
+        await eventually(lambda: not is_held(), GONE_S)
+        assert len(receiver.received) == (1 if goes == "too old" else 2)
     assert SECRET not in server.log()
 
 

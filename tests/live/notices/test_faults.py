@@ -14,6 +14,7 @@ from tests.harness.metrics import metrics_of
 from tests.harness.serving import Server, Worker, children, eventually, session_path
 from tests.live.asgi_hosts import serve_only
 from tests.live.notices.receiver import HookReceiver, receiving, write_hooks
+from tests.live.redis.test_restarts import put_back
 from tests.live.test_disk import serving_on
 
 pytestmark = [serve_only, pytest.mark.timeout(600)]  # Hosts differ in nothing that these show.
@@ -41,6 +42,7 @@ async def until_none_waits(server: Server, hook: str = "a") -> None:
             await asyncio.sleep(0.1)
 
 
+@pytest.mark.guarantee(82)
 async def test_a_hook_that_never_answers(serve: Serve, tmp_path: Path) -> None:
     """Another one gets all its notices meanwhile, and each update is answered."""
     async with receiving() as silent, receiving() as other:
@@ -58,6 +60,7 @@ async def test_a_hook_that_never_answers(serve: Serve, tmp_path: Path) -> None:
 
 
 @pytest.mark.full
+@pytest.mark.guarantee(86)
 async def test_many_sessions_end_while_a_hook_is_down(serve: Serve, tmp_path: Path) -> None:
     """Each end is answered; 10,000 notices wait, in memory without their bodies, and the others are counted."""
     receiver, session_ids = HookReceiver(), [f"s{number}" for number in range(10_500)]
@@ -99,6 +102,7 @@ async def test_one_process_sends_a_notice(serve: Serve, run_redis: RunRedis, tmp
 
 
 @pytest.mark.full
+@pytest.mark.guarantee(94)
 @pytest.mark.parametrize("kind", [ReportedDisk, SmallDisk])
 async def test_a_disk_that_is_full(serve: Serve, tmp_path: Path, kind: type[ReportedDisk | SmallDisk]) -> None:
     """What is refused makes no notice; what was answered has one, once there is room."""
@@ -127,6 +131,36 @@ async def test_a_disk_that_is_full(serve: Serve, tmp_path: Path, kind: type[Repo
             answered = {each for each, status in statuses.items() if status == 200}
             assert {session_id for session_id, _ in receiver.ids()} == {"before", "s99", *answered}
             assert {len(ids) for ids in receiver.ids().values()} == {1}
+
+
+@pytest.mark.full
+@pytest.mark.guarantee(93)
+@pytest.mark.parametrize("way", ["folder", "memory"])
+async def test_a_redis_that_is_put_back(serve: Serve, run_redis: RunRedis, tmp_path: Path, way: str) -> None:
+    """What waited then is sent, here once more, with the same bytes; what came after that is lost with its session."""
+    async with receiving() as receiver:
+        receiver.status = 500
+        redis = run_redis("always")
+        server = serve(store=redis.url, hooks=write_hooks(tmp_path / "hooks.toml", a=receiver.hook()))
+        await end(server, "before")
+        await eventually(lambda: len(receiver.received) == 1, SOON_S)
+        with put_back(redis, tmp_path / "copy", way):
+            receiver.status = 204
+            await until_none_waits(server)
+            receiver.status = 500
+            await end(server, "meanwhile")
+            await eventually(lambda: ("meanwhile", "completed") in receiver.ids(), SOON_S)
+        receiver.status = 204
+        former = len(receiver.received)
+        async with Worker.at(server) as worker, asyncio.timeout(SOON_S):
+            while (await worker.client.get("/readyz")).status_code != 200:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.1)
+        await end(server, "after")
+        await eventually(lambda: len(receiver.received) == former + 2, 2 * SOON_S)
+        assert {each.session_id for each in receiver.received[former:]} == {"before", "after"}
+        assert {len(ids) for ids in receiver.ids().values()} == {1}
+        assert len({each.body for each in receiver.received}) == 3
+        await until_none_waits(server)
 
 
 async def test_without_hooks_sighup_ends_the_server(serve: Serve) -> None:

@@ -14,6 +14,7 @@ from progress_sse.store.types import Notification, StorageLimits
 from tests.harness.redis import KINDS, Kind, RedisServer, SentinelServer
 from tests.harness.serving import eventually
 from tests.store.changes import after, apply, created, moved
+from tests.store.contract.test_outbox import NOW, notice
 from tests.store.redis.follower import load_when_back
 
 FAILOVER_S = 60
@@ -38,18 +39,21 @@ def setup(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SentinelSe
         yield SentinelSetup(cast(Kind, request.param), tmp_path, stack)
 
 
-@pytest.mark.guarantee(33)
+@pytest.mark.guarantee(33, 93)
 @pytest.mark.protocol("P-10.4")
 @pytest.mark.full
 @pytest.mark.timeout(180)
 async def test_a_failover_is_followed(setup: SentinelSetup) -> None:
-    """The replica's data goes on under a new epoch, and listeners are notified, without a restart of the backend."""
+    """The replica's data goes on under a new epoch, and listeners are notified, without a restart of the backend.
+
+    A notice that waits goes on waiting.
+    """
     with setup.sentinel.client() as client:
         await eventually(lambda: len(client.sentinel_slaves(SentinelServer.MASTER)) == 1, FAILOVER_S)
     backend = RedisBackend(setup.sentinel.url, StorageLimits(), prefix="p", lifetime_s=3600)
     await backend.open()
     notifications: list[Notification] = []
-    record = await apply(backend, created(), moved(after(created()), 1))
+    record = await apply(backend, created()._replace(notices=(notice(1),)), moved(after(created()), 1))
     await backend.subscribe(changes_of("s"), notifications.append)
     await backend.load("s")
     with setup.replica.client() as client:
@@ -62,6 +66,7 @@ async def test_a_failover_is_followed(setup: SentinelSetup) -> None:
     assert found.position.epoch != record.position.epoch
     assert notifications[-1].record == found
     assert await backend.replay("s", Position("first", 0)) is None
+    assert [taken.body for taken in await backend.outbox.take("q", NOW, 8)] == [notice(1).body]
     change = moved(found, 2)
     await backend.commit(change)
     assert notifications[-1] == Notification("s", change.record, entries=change.entries)
