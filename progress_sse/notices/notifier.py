@@ -31,6 +31,8 @@ LOOK_S: Final = 5.0
 
 LOOKS_PER_CLEAN_UP: Final = 12
 
+RECOUNTED: Final = 100
+"""Sessions whose subscriptions are counted again at each look: all within two clean-ups, as their ids must go then."""
 
 COMMANDS_PER_MINUTE: Final = 10
 """Tests and retries of operators, of all hooks together: each may send requests to a receiver."""
@@ -132,6 +134,8 @@ class Notifier:
 
     def on_commit(self, change: Change) -> None:
         """Send the notices of a commit at once."""
+        if change.record is None and self.push is not None:
+            self.push.forget(change.session_id)
         for notice in change.notices:
             sender = self.senders.get(notice.queue) or self._push_senders.get(notice.queue)
             if sender is not None:
@@ -161,6 +165,8 @@ class Notifier:
         for name, sender in self.senders.items():
             sender.is_off = name in self._off
         self._make_notices()
+        if self.push is not None:
+            await self.push.recount(RECOUNTED)
 
     async def _discard(self) -> None:
         now_ms = int(self._clock.now().timestamp() * 1000)

@@ -213,17 +213,27 @@ class Push:
 
     async def subscribe(self, session_id: str, subscription: Subscription) -> None:
         """Subscribe a browser to a session; a `StoreFullError` where that would be one too many."""
-        for former in [session_id, *islice(self._subscribed, 2)]:  # Each look removes what has ended since.
-            await self._count(former)
+        await self._count(session_id)
+        await self.recount(2)
         if sum(self._subscribed.values()) >= MAX_SUBSCRIPTIONS:
             raise StoreFullError("Too many browsers are subscribed.")
         await self._store.apply(session_id, Subscribe(subscription))
         await self._count(session_id)
 
+    async def recount(self, most: int) -> None:
+        """Look at some sessions again: those that were removed make room, and leave the memory."""
+        for session_id in list(islice(self._subscribed, most)):
+            with suppress(ProblemError):  # One that is damaged counts no more.
+                await self._count(session_id)
+
+    def forget(self, session_id: str) -> None:
+        """Let a session that is removed leave the memory at once."""
+        self._subscribed.pop(session_id, None)
+
     async def _count(self, session_id: str) -> None:
+        self._subscribed.pop(session_id, None)
         record = await self._store.load(session_id)
         count = 0 if record is None else len(record.session.details.subscriptions)
-        self._subscribed.pop(session_id, None)
         if count:
             self._subscribed[session_id] = count
 

@@ -9,10 +9,12 @@ import pytest
 
 from progress_sse import ProgressService, create_app
 from progress_sse.core.commands import Subscribe
+from progress_sse.core.errors import StoreUnavailableError
 from progress_sse.core.subscriptions import Subscription
 from progress_sse.notices import push
 from progress_sse.notices.web_push import PushKey, base64url
 from progress_sse.settings import load_settings
+from progress_sse.store.types import Record
 from tests.api.conftest import PUBLISH_TOKEN, client_of, issue_ticket
 from tests.api.problems import assert_problem
 from tests.harness.described import check_answer
@@ -128,7 +130,28 @@ async def test_a_server_takes_so_many(
     assert (await client.put(PATH, json=one_more)).status_code == 200
     assert_problem(await client.put(paths[1], json=one_more), 507, "store-full")
     await service.store.delete_session("s")
+    assert service.notifier is not None
+    assert service.notifier.push is not None
+    assert "s" not in service.notifier.push._subscribed  # noqa: SLF001 - its id leaves the memory at once
     assert (await client.put(paths[1], json=one_more)).status_code == 200
+
+
+async def test_a_damaged_session_hinders_no_other(
+    serving: tuple[httpx.AsyncClient, ProgressService], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that have subscribers are counted again and again."""
+    client, service = serving
+    await service.store.create_session("t", total_steps=1)
+    assert (await client.put(PATH, json=BODY)).status_code == 200
+    load = service.store.load
+
+    async def load_others(session_id: str) -> Record | None:
+        if session_id == "s":
+            raise StoreUnavailableError
+        return await load(session_id)
+
+    monkeypatch.setattr(service.store, "load", load_others)
+    assert (await client.put("/api/progress/t/push", json=BODY)).status_code == 200
 
 
 async def test_a_session_has_so_many(tmp_path: Path) -> None:

@@ -35,7 +35,8 @@ async def _count_held(request: Request) -> Response:
     gc.collect()
     objects, held = gc.get_objects(), 0
     while objects:
-        objects = gc.get_referents(*objects)
+        keys = [key for each in objects if isinstance(each, dict) for key in tuple(each)]  # Texts are no referents.
+        objects = [*gc.get_referents(*objects), *keys]
         held += sum(_has(each, text, data) for each in objects if each is not text and each is not data)
         # The collector does not track tuples and dictionaries of texts alone; this search has to follow them.
         objects = [each for each in objects if isinstance(each, tuple | dict) and not gc.is_tracked(each)]

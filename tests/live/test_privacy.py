@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from progress_sse.auth.cookies import COOKIE
+from progress_sse.notices.web_push import PushKey, base64url
 from tests.conftest import Serve
 from tests.harness.faketime import WallClock
 from tests.harness.nginx import NginxServer
@@ -20,6 +21,7 @@ from tests.harness.serving import Worker, events_path, eventually, session_path
 from tests.harness.tokens import KEY, bearer, make_token
 from tests.live.asgi_hosts import serve_only
 from tests.live.notices.receiver import receiving, write_hooks
+from tests.notices.test_web_push import Browser
 
 SECRET = "correct-horse-battery-staple"
 SESSION = f"{SECRET}-id"
@@ -181,17 +183,25 @@ async def test_deleted_data_is_gone_with_the_last_notice(
 @probing
 @pytest.mark.parametrize("store", ["redis", "memory://", "sqlite"])
 async def test_deleted_data_is_gone_from_the_memory_of_every_server(
-    serve: Serve, redis_servers: dict[str, RedisServer], store: str
+    serve: Serve, redis_servers: dict[str, RedisServer], tmp_path: Path, store: str
 ) -> None:
     """PR-03: no object of a process, in a cache or a queue, contains a text, a name, a key or the id."""
     url = redis_servers["redis"].url if store == "redis" else store
+    key = tmp_path / "key.pem"
+    key.write_bytes(PushKey.generate())
+    push = {"push": True, "push_contact": "mailto:ops@example.org", "push_key_file": key, "push_hosts": "localhost:1"}
     servers = [
-        serve(store=url, redis_prefix="privacy-memory", cleanup_interval_s=0.5) for _ in range(1 + (store == "redis"))
+        serve(store=url, redis_prefix="privacy-memory", cleanup_interval_s=0.5, **push)
+        for _ in range(1 + (store == "redis"))
     ]
     async with Worker.at(servers[0]) as worker, Worker.at(servers[-1]) as other:
         async with await RawStream.open(servers[0].port, events_path(SESSION)) as stream:
             await stream.next_event()
             await store_secret(worker)
+            browser = Browser.new()
+            keys = {"p256dh": browser.p256dh, "auth": base64url(browser.auth)}
+            body = {"endpoint": "https://localhost:1/x", "keys": keys}
+            assert (await other.client.put(session_path(SESSION, "push"), json=body)).status_code == 200
             assert await held(worker) > 0
             async with asyncio.timeout(GONE_S):
                 while not await held(other):  # The clean-up may come between the poll and this.
