@@ -7,9 +7,19 @@ from pathlib import Path
 import pytest
 
 from docs import generate
+from progress_sse.core import subscriptions
 from progress_sse.core.history import MAX_CELLS, MAX_NAMES, MAX_PROFILES, MAX_WEEKS, MIN_RUNS
+from progress_sse.notices import push
+from progress_sse.notices.delivery import CONNECT_S, TRY_S
+from progress_sse.notices.hooks_file import MAX_HOOKS
+from progress_sse.notices.notifier import COMMANDS_PER_MINUTE
+from progress_sse.notices.schedule import MAX_RETRY_AFTER_MS
+from progress_sse.notices.sender import HOOK_TRIES, PUSH_TRIES
+from progress_sse.notices.web_push import PADDED_BYTES
 from progress_sse.server.connection_limits import MAX_HEAD_BYTES, MAX_HEADERS, MAX_PIPELINED, MAX_URL_BYTES
 from progress_sse.server.uvicorn_server import RESERVED_DESCRIPTORS
+from progress_sse.store import outbox
+from progress_sse.wire import notice_json
 
 ROOT = Path(__file__).parents[1]
 
@@ -83,3 +93,26 @@ def test_the_page_on_limits_has_the_numbers_of_the_code() -> None:
     assert f"At most {MAX_CELLS:,} counts" in page
     assert MIN_RUNS == 5
     assert "A step needs five runs" in page
+
+
+def test_the_page_on_limits_has_the_numbers_of_notices() -> None:
+    rows = (ROOT / "docs" / "reference" / "limits.md").read_text("utf-8").partition("\n## Notices\n")[2]
+    numbers: list[object] = [
+        MAX_HOOKS,
+        f"{notice_json.MAX_BODY_BYTES // 1024} KiB",
+        f"{notice_json.MAX_TEXT_CHARS} characters",
+        outbox.MAX_IN_LANE,
+        f"{outbox.MAX_WAITING:,} and {outbox.MAX_WAITING_BYTES // 2**20} MiB",
+        f"{outbox.LIFETIME_MS // 86_400_000} days",
+        outbox.MAX_DEAD,
+        f"{HOOK_TRIES} of a hook, {PUSH_TRIES} of a browser vendor",
+        f"{TRY_S:g} s; {CONNECT_S:g} s",
+        "an hour" if MAX_RETRY_AFTER_MS == 3_600_000 else "",
+        f"{COMMANDS_PER_MINUTE} a minute",
+        f"{subscriptions.MAX_OF_CALLER}; {subscriptions.MAX_SUBSCRIPTIONS}",
+        f"{push.MAX_SUBSCRIPTIONS:,} (then 507)",
+        f"{subscriptions.MAX_ENDPOINT_CHARS} characters",
+        f"{'a day' if push.LIFETIME_S == 86_400 else ''}; {PADDED_BYTES} bytes, to which each is padded",
+    ]
+    found = re.findall(r"^\| .* \| (.+) \|$", rows.partition("\n## ")[0], re.MULTILINE)
+    assert found == ["---", *map(str, numbers)]

@@ -172,6 +172,7 @@ async def test_what_waits_goes_to_the_address_of_the_file(serving: Serving, tmp_
     assert (len(former.requests), len(stub.requests)) == (1, 1)
     body = stub.requests[0].partition(b"\r\n\r\n")[2]
     assert body == former.requests[0].partition(b"\r\n\r\n")[2]
+    assert "page" not in json.loads(body)["data"]  # Without `public_url`; the host of a request does not stand for it.
     signed = f"{stub.head['webhook-id']}.{stub.head['webhook-timestamp']}.".encode() + body
     assert stub.head["webhook-signature"] == f"v1,{b64encode(digest(b'o' * 24, signed, sha256)).decode()}"
 

@@ -414,6 +414,16 @@ async def test_a_file_of_another_kind_is_refused(
         Push(store, clock, settings)
 
 
+async def test_a_key_of_the_operator(store: ProgressStore, clock: ManualClock, tmp_path: Path) -> None:
+    """Takes the place of the one that the store would keep."""
+    path, pem = tmp_path / "key.pem", PushKey.generate()
+    path.write_bytes(pem)
+    given = {"push": True, "push_contact": "mailto:ops@example.org", "push_key_file": path}
+    offered = Push(store, clock, load_settings(store="sqlite:///x", **given))
+    await offered.start()
+    assert offered.key.public == PushKey(pem).public
+
+
 async def test_a_vendor_has_no_private_address(monkeypatch: pytest.MonkeyPatch) -> None:
     """Even one that is named with its port."""
     inside = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.1", 8443))]
