@@ -7,11 +7,13 @@ import pytest
 
 from progress_sse.store.outbox import CLAIM_MS, Later
 from progress_sse.store.redis.backend import RedisBackend
+from progress_sse.store.redis.scripts import TAKE_NOTICE
 from tests.harness.redis import RedisServer
 from tests.harness.serving import eventually
 from tests.store.changes import after, created, moved, removed
 from tests.store.contract.test_outbox import NOW, notice
 from tests.store.redis.conftest import Open
+from tests.store.redis.lost_replies import LostReplies
 
 
 def keys_of(backend: RedisBackend) -> Sequence[str]:
@@ -47,6 +49,24 @@ async def test_it_outlives_a_session_that_expires(server: RedisServer, connect: 
         assert all(client.ttl(key) > 6 * 86_400 for key in keys_of(backend))
     (taken,) = await backend.outbox.take("q", NOW, 8)
     assert taken.body == notice(1).body
+
+
+async def test_replies_that_are_lost(here: RedisBackend, there: RedisBackend, lost_replies: LostReplies) -> None:
+    """A notice is made once, though its commit is sent again after it was delivered; a claim holds for who has it."""
+    sent: list[str] = []
+
+    async def send() -> None:
+        (taken,) = await there.outbox.take("q", NOW, 8)
+        sent.append(taken.notice_id)
+        await there.outbox.settle(taken, "delivered", NOW)
+
+    lost_replies.lose(2, meanwhile=send)
+    await commit_one(here)
+    assert (sent, await here.outbox.take("q", NOW, 8)) == ([notice(1).notice_id], [])
+    await here.commit(moved(after(created()), 1)._replace(notices=(notice(2),)))
+    lost_replies.lose(of=TAKE_NOTICE)
+    (taken,) = await here.outbox.take("q", NOW, 8)
+    assert await here.outbox.settle(taken, "delivered", NOW)
 
 
 async def test_clocks_of_servers_differ(server: RedisServer, connect: Open) -> None:
