@@ -15,6 +15,8 @@ from progress_sse.notices.web_push import PushKey, base64url
 from tests.browser.conftest import OpenPage
 from tests.browser.page_driver import TIMEOUT_S, PageDriver
 from tests.browser.session_page import page_of
+from tests.browser.test_element import PAGE as EMBEDDING
+from tests.browser.test_element import steps_for
 from tests.harness.serving import Server, Worker
 from tests.notices.test_push import ENDPOINT
 from tests.notices.test_web_push import Browser
@@ -320,6 +322,17 @@ async def test_no_button_for_a_session_that_is_not_there(
     await expect_button(shown, OFFER)
     await worker.run(sid, 1)
     await expect(button_of(shown)).to_be_hidden()
+
+
+async def test_an_element_has_no_button(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
+    """It is in a page of another site, which asks its visitors itself."""
+    await worker.create(sid, total_steps=1)
+    html = EMBEDDING.format(lang="en", content=steps_for(sid))
+    shown = await open_page(f"{server.url}/embedding", html=html, scripts=(vendor(),), permissions=["notifications"])
+    await expect(shown.progressbar).to_be_visible()
+    await expect(shown.part("headline")).to_have_text("About to start")
+    await expect(shown.page.get_by_role("button", name=OFFER)).to_have_count(0)
+    assert [path for path in shown.requests if "push" in path] == []
 
 
 TAB_OF_APPLE = """
