@@ -81,7 +81,7 @@ def _stalled(session: Session, step: StepProgress, claim: Claim, now: datetime) 
     if claim.has_stalled:
         return after
     claims = {**after.details.claims, step.step: claim._replace(has_stalled=True)}
-    return after._replace(progress=after.progress._replace(details=after.details._replace(claims=claims)))
+    return after.with_details(after.details._replace(claims=claims))
 
 
 def _lost(session: Session, step: StepProgress, command: Lose, now: datetime) -> Session:

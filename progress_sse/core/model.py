@@ -162,6 +162,10 @@ class Session(NamedTuple):
         """Its details: what was reported besides its steps."""
         return self.progress.details
 
+    def with_details(self, details: Details) -> "Session":
+        """Return the session with other details."""
+        return self._replace(progress=self.progress._replace(details=details))
+
     @property
     def percentage(self) -> int:
         """⌊100 · ended steps / all steps⌋, exact; a running step counts as far as it has been reported."""

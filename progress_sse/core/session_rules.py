@@ -105,8 +105,7 @@ def subscribed(session: Session, command: Subscribe | Unsubscribe, now: datetime
         after = subscriptions.unsubscribed(before, command.subscription_id)
     if after is before:
         return session
-    details = session.details._replace(subscriptions=after)
-    return session._replace(progress=session.progress._replace(details=details))
+    return session.with_details(session.details._replace(subscriptions=after))
 
 
 def _finished(session: Session, command: Finish, now: datetime) -> Session:

@@ -70,8 +70,7 @@ def with_time(
         timing = timing._replace(has_taught=True)
     if timing is details.timing and time == details.time:
         return after
-    details = details._replace(time=time, timing=timing)
-    return Session(after.progress._replace(details=details), after.definitions)
+    return after.with_details(details._replace(time=time, timing=timing))
 
 
 def _moved_on(

@@ -1,6 +1,7 @@
 """The body of a notice, and its id [Standard Webhooks]: made once, in the commit, and sent with each try."""
 
 import json
+from collections.abc import Iterator
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
@@ -20,27 +21,34 @@ def encode_notice(event: str, session: Session, position: Position, step: int | 
 
     Where it is too large, it lacks the links, then the labels too, and at last the step.
     """
-    details = session.details
-    details = details._replace(error=None if details.error is None else cut(details.error))
-    without_links = details._replace(links=())
-    bare = without_links._replace(labels={})
-    for shown, number in ((details, step), (without_links, step), (bare, step), (bare, None)):
-        smaller = session._replace(progress=session.progress._replace(details=shown))
+    for smaller, number in _ever_smaller(session, step):
         body = _encode(event, smaller, position, number, page)
         if len(body) <= MAX_BODY_BYTES:
             break
     return body
 
 
+def _ever_smaller(session: Session, step: int | None) -> Iterator[tuple[Session, int | None]]:
+    if session.details.error is not None:
+        session = session.with_details(session.details._replace(error=cut(session.details.error)))
+    yield session, step
+    yield session.with_details(session.details._replace(links=())), step
+    bare = session.with_details(session.details._replace(links=(), labels={}))
+    yield bare, step
+    yield bare, None
+
+
 def _encode(event: str, session: Session, position: Position, number: int | None, page: str | None) -> bytes:
-    data: dict[str, object] = {"session": json.loads(encode_listed(session))}
+    """Join what is encoded, since a commit waits for it."""
+    head = encode_json({"type": f"session.{event}", "timestamp": session.progress.updated_at})
+    further: dict[str, object] = {}
     if number is not None:
         step = session.progress.steps[number]
-        data["step"] = nine_keys(step._replace(message=cut(step.message), error=cut(step.error)))
-    data["position"] = str(position)
+        further["step"] = nine_keys(step) | {"message": cut(step.message), "error": cut(step.error)}
+    further["position"] = str(position)
     if page is not None:
-        data["page"] = page
-    return encode_json({"type": f"session.{event}", "timestamp": session.progress.updated_at, "data": data})
+        further["page"] = page
+    return b'%b,"data":{"session":%b,%b}' % (head[:-1], encode_listed(session), encode_json(further)[1:])
 
 
 def encode_push(event: str, session: Session, epoch: str, subscription: Subscription, made_ms: int) -> bytes:

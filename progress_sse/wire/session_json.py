@@ -109,8 +109,7 @@ def session_of_transition(data: bytes) -> dict[str, Any]:
 def encode_listed(session: Session, summary: bytes | None = None) -> bytes:
     """Return a session's entry in a list, without requests; `summary` is the session part of its last transition."""
     if session.details.requests:
-        details = session.details._replace(requests=())
-        session, summary = session._replace(progress=session.progress._replace(details=details)), None
+        session, summary = session.with_details(session.details._replace(requests=())), None
     further = {
         "created_at": session.progress.created_at,
         "updated_at": session.progress.updated_at,
