@@ -13,8 +13,8 @@ from progress_sse._internal.threads import SimpleQueue, here, loading, run_apart
 ANSWER_S: Final = 1.0
 """Seconds that a notebook waits for the server; after that it gets a link."""
 
-FRAME_PX: Final = 180
-"""Height of the frame: the compact page of a job that runs, with its steps closed."""
+FRAME_PX: Final = 220
+"""Height of the frame: the compact page of a job that runs, with labels and closed steps. More is scrolled."""
 
 SANDBOX: Final = " ".join(
     f"allow-{what}" for what in ("downloads", "forms", "popups", "popups-to-escape-sandbox", "same-origin", "scripts")
