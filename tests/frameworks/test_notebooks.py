@@ -4,9 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
 from playwright.async_api import Browser, expect
 
 from tests.browser.session_page import COMPLETED
@@ -23,10 +21,13 @@ Run = Callable[[str], Awaitable[dict[str, Any]]]
 @pytest.fixture
 async def run() -> AsyncIterator[Run]:
     """Run code as a cell of one kernel, and return the outputs by their media types, or the names of their streams."""
-    client = NotebookClient(nbformat.v4.new_notebook(), timeout=90, startup_timeout=90, kernel_name="python3")
+    from nbclient import NotebookClient  # Only the full run has it.
+    from nbformat import v4
+
+    client = NotebookClient(v4.new_notebook(), timeout=90, startup_timeout=90, kernel_name="python3")
 
     async def run(code: str) -> dict[str, Any]:
-        client.nb.cells.append(nbformat.v4.new_code_cell(code))
+        client.nb.cells.append(v4.new_code_cell(code))
         cell = await client.async_execute_cell(client.nb.cells[-1], len(client.nb.cells) - 1)
         return {kind: data for out in cell.outputs for kind, data in out.get("data", {out.get("name"): out}).items()}
 
