@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from dataclasses import replace
 from typing import Final, Generic, TypeAlias, TypeVar
 
+from progress_sse._internal.page_frame import page_html
 from progress_sse.client import config
 from progress_sse.client.attempt import LEASE_S, joined, new_attempt, share
 from progress_sse.client.availability import MAX_OUTAGE_S
@@ -18,7 +19,7 @@ from progress_sse.client.definitions import Links, change, definitions, fit_new_
 from progress_sse.client.errors import REPORTING_ERRORS, Cancelled, ReportError, ServerAwayError, conclusion_of
 from progress_sse.client.inbox import Inbox, OwnSteps, Request, accepted_kinds
 from progress_sse.client.loops import Home
-from progress_sse.client.own_log import log
+from progress_sse.client.own_log import log, sending
 from progress_sse.client.report_queue import NullSink, ReportQueue
 from progress_sse.client.reports import Create, Log, error_text, fit_text, is_normal_exit, step_ref
 from progress_sse.client.session import Session, reported
@@ -76,6 +77,10 @@ class BaseReporter(Session, ABC, Generic[S_co]):
     def lost(self) -> int:
         """How many reports were refused or dropped."""
         return self.sink.lost + self.unreported.value
+
+    def _repr_html_(self) -> str:
+        with sending():  # The log of the job shows no request of ours.
+            return page_html(self.session_id, self.link)
 
     def step(
         self,

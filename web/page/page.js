@@ -23,7 +23,7 @@ import { HomeLink } from "./home-link.js";
 import { LinkVisit } from "./link-visit.js";
 import { Notifier } from "./notifier.js";
 import { RecentSessions } from "./recent-sessions.js";
-import { sessionsIn } from "./session-url.js";
+import { isCompactIn, sessionsIn } from "./session-url.js";
 import { Shortcuts } from "./shortcuts.js";
 import { themeSwitch } from "./theme-switch.js";
 import { TokenForm } from "./token-form.js";
@@ -57,7 +57,7 @@ function viewOf(id) {
         return visit.isByLink;
       },
     },
-    isCompact: ids.length > 1,
+    isCompact: ids.length > 1 || isCompactIn(location),
     hasSigns: true,
     ...(ids.length === 1 && { tools, home: home.element, isPreloaded: true }),
     announce: (text) => announcer.say(text, id),

@@ -14,6 +14,11 @@ export function sessionsIn({ pathname, search }, base) {
   return [...new Set(new URLSearchParams(search).getAll("session_id"))].filter(Boolean);
 }
 
+/** Whether one session is to take few lines too, as a frame has room for. @param {Pick<Location, "search">} location */
+export function isCompactIn({ search }) {
+  return new URLSearchParams(search).has("compact");
+}
+
 /** 60 random bits, since the id alone lets a client follow and post; in letters that are hard to confuse. */
 export function freshSessionId() {
   const letters = "0123456789abcdefghjkmnpqrstvwxyz";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
-import { freshSessionId, sessionsIn } from "../page/session-url.js";
+import { freshSessionId, isCompactIn, sessionsIn } from "../page/session-url.js";
 
 for (const [pathname, search, base, ids] of /** @type {[string, string, string, string[]][]} */ ([
   ["/", "", "http://h/", []],
@@ -14,6 +14,11 @@ for (const [pathname, search, base, ids] of /** @type {[string, string, string, 
     assert.deepEqual(sessionsIn({ pathname, search }, base), ids);
   });
 }
+
+test("a page of one session is compact where its address asks for it", () => {
+  assert.ok(isCompactIn({ search: "?compact" }));
+  assert.ok(!isCompactIn({ search: "?session_id=compact" }));
+});
 
 test("a new session gets a unique id", () => {
   assert.match(freshSessionId(), /^[0-9a-hjkmnp-tv-z]{4}(-[0-9a-hjkmnp-tv-z]{4}){2}$/);
