@@ -65,23 +65,23 @@ def _without_keys(options: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in options.items() if key not in KEYS}
 
 
-def _step_of(result: "base.TaskResult[Any]") -> TaskStep:
+def _step_of(result: Any) -> TaskStep:
     return task_step(_declared[result.task.func] | result.kwargs, result.id, result.task.module_path)
 
 
-def _note_successor(task_result: "base.TaskResult[Any]", **_: Any) -> None:
+def _note_successor(task_result: Any, **_: Any) -> None:
     attempt = running_attempt.get()
     if attempt is not None and task_result.task.func in _declared:
         attempt.has_successor |= _step_of(task_result)[:3] == attempt.task[:3]
 
 
-def _begin(task_result: "base.TaskResult[Any]", **_: Any) -> None:
+def _begin(task_result: Any, **_: Any) -> None:
     if task_result.task.func in _declared:
         attempt = _attempts[task_result.id] = TaskAttempt(_step_of(task_result))
         attempt.begin(max(0, task_result.attempts - 1))
 
 
-def _end(task_result: "base.TaskResult[Any]", **_: Any) -> None:
+def _end(task_result: Any, **_: Any) -> None:
     if attempt := _attempts.pop(task_result.id, None):
         error = None if task_result.status == "SUCCESSFUL" else sys.exception() or "failed"
         if attempt.has_successor:
