@@ -1,4 +1,4 @@
-"""Tasks of Django as steps: each that was declared with one reports its start and its end, on any backend of tasks.
+"""Tasks of Django as steps: each that was declared with one reports its start and its end, on any backend.
 
 ::
 
@@ -42,7 +42,7 @@ def task(function: Callable[..., T], /) -> "base.Task[..., T]": ...
 @overload
 def task(**options: Any) -> "Callable[[Callable[..., T]], base.Task[..., T]]": ...
 def task(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
-    """Declare a task, as Django's own decorator does."""
+    """Declare a task, as Django's own decorator does, with the options of its step beside those of Django."""
     declared: dict[str, Any] = {key: options.pop(key) for key in DECLARED if key in options}
 
     def declare(function: Callable[..., Any]) -> Any:

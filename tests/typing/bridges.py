@@ -47,7 +47,7 @@ def parse(path: str) -> int:
 
 
 def tasks() -> None:
-    """Calls may have further keywords."""
+    """A call may have the keywords of its step."""
     parse.enqueue("rows.csv", progress_session="import-42")
     task(parse.func)
     task(1)  # type: ignore[call-overload]
