@@ -209,7 +209,7 @@ $(VENV)/.django6: $(VENV)/.dev
 	@.ci/need python3.13 package:python3.13-venv
 	python3.13 -m venv $(dir $(DJANGO_6))
 	$(DJANGO_6)/python -m pip install --quiet --constraint constraints.txt pip
-	$(subst $(BIN),$(DJANGO_6),$(PIP)) --editable '.[all]' --group frameworks
+	$(subst $(BIN),$(DJANGO_6),$(PIP)) --editable '.[all]' django django-tasks-db
 	@touch $@
 
 node:

@@ -72,7 +72,7 @@ def test_a_worker_does_not_load_the_server() -> None:
 
 def test_a_bridge_loads_no_library_but_its_own() -> None:
     """So one of the libraries can be installed without the others."""
-    others = {"celery", "dramatiq", "rq", "taskiq", "tqdm"}
+    others = {"celery", "django", "dramatiq", "rq", "taskiq", "tqdm"}
     bridges = ["progress_sse.bridges.logging", "progress_sse.bridges.attempts"]
     assert all(not imported_by(module) & others for module in bridges)
     assert imported_by("progress_sse.bridges.tqdm") & others == {"tqdm"}

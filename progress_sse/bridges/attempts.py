@@ -38,6 +38,9 @@ PROFILE_KEY: Final = "progress_profile"
 DECLARED: Final = (STEP_KEY, CANCEL_KEY, PROFILE_KEY)
 """The keys that a task may be declared with, besides those of its message."""
 
+KEYS: Final = (*DECLARED, SESSION_KEY, "progress_part")
+"""The keys that a message may have."""
+
 MAX_KEPT: Final = 100
 """Sessions whose `Progress` a process keeps."""
 

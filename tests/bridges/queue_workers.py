@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -21,11 +22,15 @@ BIN = Path(sys.executable).parent
 
 
 class Library(NamedTuple):
-    """The command of a library's workers, its database of the broker, and the code that starts its program."""
+    """The command of a library's workers, its database of the broker, and the code that starts its program.
+
+    Where there is a command to `prepare` it, that is run first.
+    """
 
     worker: list[str]
     database: int
     begin: str = "run({!r})"
+    prepare: Sequence[str] = ()
 
 
 LIBRARIES = {
@@ -45,6 +50,11 @@ LIBRARIES = {
         4,
         "asyncio.run(run({!r}))",
     ),
+    "django_tasks": Library(
+        ["python", "-m", "more_django_tasks_jobs", "db_worker", "--interval", "0.1", "--no-startup-delay"],
+        5,  # It has a file of SQLite beside it.
+        prepare=[str(BIN / "python"), "-m", "more_django_tasks_jobs", "migrate"],
+    ),
 }
 
 
@@ -63,10 +73,13 @@ class QueueWorkers:
         self._broker_url = broker.url.removesuffix("0") + str(library.database)
         arguments = [each.replace("{broker}", self._broker_url) for each in library.worker[1:]]
         self._worker_command = [str(BIN / library.worker[0]), *arguments, *options]
+        self._prepare_command = library.prepare
         self._worker: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         self.server.start()
+        if self._prepare_command:
+            subprocess.run(self._prepare_command, cwd=self.folder, env=self.environment(), check=True)
         with (self.folder / "worker.log").open("ab") as log:
             self._worker = subprocess.Popen(
                 self._worker_command,
@@ -94,7 +107,7 @@ class QueueWorkers:
 
     async def call(self, code: str) -> Any:
         """Run code in a process that has the jobs, and return its output, parsed as JSON."""
-        source = f"from {self.module} import *\nfrom more_{self.module} import *\n{code}"
+        source = f"from more_{self.module} import *\nfrom {self.module} import *\n{code}"
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-c", source, cwd=self.folder, env=self.environment(), stdout=subprocess.PIPE
         )

@@ -204,4 +204,53 @@ async def send(task, session_id):
     await task.kicker().with_labels(progress_session=session_id).kiq()
     await broker.shutdown()
 """,
+    "django_tasks": """
+import logging
+import sys
+import time
+
+import django
+from django.conf import settings
+from django.core.management import execute_from_command_line
+
+if not settings.configured:
+    settings.configure(
+        DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "tasks.sqlite3"}},
+        INSTALLED_APPS=["django_tasks_db"],
+        TASKS={"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}},
+    )
+    django.setup()
+
+from django_tasks_jobs import task
+from progress_sse import current
+
+@task(progress_step=1)
+def leave():
+    sys.exit(2)
+
+@task(progress_step=1)
+def unreadable():
+    return object()
+
+@task(progress_step=1, progress_cancel=True)
+def cancellable():
+    current().advance(message="begun")
+    for _ in range(6000):
+        time.sleep(0.01)
+        current().check()
+
+@task(progress_step="Load", takes_context=True)
+async def learned(context):
+    assert context.attempt == 1
+    current().finish()
+
+@task(progress_step=1)
+def again(is_first=True):
+    if is_first:
+        again.enqueue(is_first=False, progress_session=current().session_id)
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO)
+    execute_from_command_line(sys.argv)
+""",
 }

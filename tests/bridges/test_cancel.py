@@ -14,6 +14,7 @@ SEND = {
     "dramatiq coroutine": 'cancellable_coroutine.send_with_options(progress_session="{session}")',
     "taskiq": 'asyncio.run(send(cancellable, "{session}"))',
     "taskiq function": 'asyncio.run(send(cancellable_function, "{session}"))',
+    "django_tasks": 'cancellable.enqueue(progress_session="{session}")',
 }
 
 

@@ -16,12 +16,14 @@ CALLS = {
     "rq": 'queue.enqueue(learned, meta={"progress_session": f"learned-{n}", "progress_step": "Load"})',
     "dramatiq": 'learned.send_with_options(progress_session=f"learned-{n}")',
     "taskiq": 'asyncio.run(send(learned, f"learned-{n}"))',
+    "django_tasks": 'learned.enqueue(progress_session=f"learned-{n}")',
 }
 PROFILES = {
     "celery": "more_celery_jobs.learned",
     "rq": "more_rq_jobs.learned",
     "dramatiq": "learned",
     "taskiq": "more_taskiq_jobs:learned",
+    "django_tasks": "more_django_tasks_jobs.learned",
 }
 
 

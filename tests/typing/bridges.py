@@ -10,6 +10,7 @@ from taskiq import AsyncBroker
 from progress_sse import Progress
 from progress_sse.bridges import dramatiq, taskiq
 from progress_sse.bridges.celery import report_tasks
+from progress_sse.bridges.django_tasks import task
 from progress_sse.bridges.rich import ReportingProgress
 from progress_sse.bridges.rq import ReportingMixin
 from progress_sse.bridges.tqdm import tqdm, trange
@@ -37,3 +38,16 @@ def queues(broker: Broker, other: AsyncBroker) -> None:
     broker.add_middleware(dramatiq.ReportingMiddleware())
     other.with_middlewares(taskiq.ReportingMiddleware())
     broker.add_middleware(taskiq.ReportingMiddleware())  # type: ignore[arg-type]
+
+
+@task(progress_step=1, priority=10)
+def parse(path: str) -> int:
+    """A task of Django."""
+    return len(path)
+
+
+def tasks() -> None:
+    """A call may have the keywords of its step."""
+    parse.enqueue("rows.csv", progress_session="import-42")
+    task(parse.func)
+    task(1)  # type: ignore[call-overload]
