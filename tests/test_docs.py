@@ -100,7 +100,6 @@ PARTS = the_block(PYTHON, "python", "parts_total")
 LEARNED = the_block(PYTHON, "python", "profile=")
 LOGGED = the_block(PYTHON, "python", "step.log(")
 TOKENS = the_block(SECURE, "python", "jwt.encode")
-APPLICATION = the_block(SECURE, "python", "create_app(authorize")
 STEPS_FILE = the_block(NAMES, "toml")
 NGINX = the_block("docs/how-to/deploy.md", "nginx")
 BACKUP = the_block(OPERATE, "sh", "VACUUM INTO")
@@ -110,7 +109,7 @@ HUB_FAILURE = the_block(FAIL, "python", "hub.store")
 FOUR = the_block("docs/how-to/leave.md", "python")
 RUN = [
     *(PHOTOS, MOUNTED, TUTORIAL_JOB, TUTORIAL_PAGE, ELEMENT, TRACKER, EVENT_SOURCE, WITH_TOKEN, REPORTER, JOB),
-    *(BADGE, FRAME, LIST, CRAWL, CANCEL, RETRY, PARTS, LEARNED, LOGGED, TOKENS, APPLICATION, STEPS_FILE, NGINX),
+    *(BADGE, FRAME, LIST, CRAWL, CANCEL, RETRY, PARTS, LEARNED, LOGGED, TOKENS, STEPS_FILE, NGINX),
     *(
         STARTED,
         QUICK_START,
@@ -447,32 +446,6 @@ def test_tokens_of_an_application_are_accepted(
     for session_id, status in {"nightly": 200, "weekly": 200, "other": 403}.items():
         url = f"{closed_server.url}/api/progress/{session_id}"
         assert httpx.get(url, headers={"Authorization": f"Bearer {token}"}).status_code == status
-
-
-@pytest.fixture
-def application(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The application of the page on access, made outside the event loop: its imports would block that."""
-    monkeypatch.chdir(tmp_path)  # Its database is in the working directory, where `make run` may have one open.
-    names: dict[str, Any] = {}
-    exec(APPLICATION.text, names)  # noqa: S102  # our own
-    return names["app"]
-
-
-async def test_function_of_an_application_decides(application: Any) -> None:
-    """It lets a user read the sessions named after the user, and no others; an empty name owns nothing."""
-    transport = httpx.ASGITransport(application)
-    async with httpx.AsyncClient(transport=transport, base_url=ADDRESS, headers={"X-User": "alice"}) as client:
-        for method, path, status in [
-            ("HEAD", "/api/progress/alice-1/events", 200),
-            ("HEAD", "/api/progress/bob-1/events", 403),
-            ("HEAD", "/api/progress/alice-smith-1/events", 403),
-            ("DELETE", "/api/progress/alice-1", 403),
-            ("GET", "/api/progress", 403),
-        ]:
-            assert (await client.request(method, path)).status_code == status
-        del client.headers["X-User"]
-        for session_id in ("alice-1", "None-1", "-1", "x"):
-            assert (await client.head(f"/api/progress/{session_id}/events")).status_code == 403
 
 
 def test_python_job_reports_its_steps(server: Server, tmp_path: Path) -> None:
