@@ -106,7 +106,6 @@ BACKUP = the_block(OPERATE, "sh", "VACUUM INTO")
 RESTORE = the_block(OPERATE, "sh", "mv backup.db")
 FAILURES = [the_block(FAIL, "python", mark) for mark in ('"raised"', '"reported"', '"awaited"')]
 HUB_FAILURE = the_block(FAIL, "python", "hub.store")
-FOUR = the_block("docs/how-to/leave.md", "python")
 RUN = [
     *(PHOTOS, MOUNTED, TUTORIAL_JOB, TUTORIAL_PAGE, ELEMENT, TRACKER, EVENT_SOURCE, WITH_TOKEN, REPORTER, JOB),
     *(BADGE, FRAME, LIST, CRAWL, CANCEL, RETRY, PARTS, LEARNED, LOGGED, TOKENS, STEPS_FILE, NGINX),
@@ -118,7 +117,6 @@ RUN = [
         RESTORE,
         *FAILURES,
         HUB_FAILURE,
-        FOUR,
         *itertools.chain.from_iterable(CURL),
     ),
 ]
@@ -563,8 +561,7 @@ def test_a_backup_is_put_back(serve: Serve, environment: dict[str, str]) -> None
 
 async def test_the_four_endpoints_by_hand_show_a_job(chromium: Browser, tmp_path: Path) -> None:
     """Their page follows its stream to the end, and closes it; each session has a page, one named `livez` too."""
-    (tmp_path / "four.py").write_text(FOUR.text, "utf-8")
-    start = [str(BIN / "uvicorn"), "four:app", "--port", "{port}"]
+    start = [str(BIN / "uvicorn"), "--app-dir", str(ROOT / "docs" / "examples"), "four:app", "--port", "{port}"]
     with Server(tmp_path, command=start, prefix="/s") as server:
         url = f"{server.url.removesuffix('/s')}/api/progress/nightly"
         async with await chromium.new_page() as page, httpx.AsyncClient() as client:
