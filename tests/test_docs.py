@@ -100,17 +100,15 @@ PARTS = the_block(PYTHON, "python", "parts_total")
 LEARNED = the_block(PYTHON, "python", "profile=")
 LOGGED = the_block(PYTHON, "python", "step.log(")
 TOKENS = the_block(SECURE, "python", "jwt.encode")
-APPLICATION = the_block(SECURE, "python", "create_app(authorize")
 STEPS_FILE = the_block(NAMES, "toml")
 NGINX = the_block("docs/how-to/deploy.md", "nginx")
 BACKUP = the_block(OPERATE, "sh", "VACUUM INTO")
 RESTORE = the_block(OPERATE, "sh", "mv backup.db")
-FAILURES = [the_block(FAIL, "python", mark) for mark in ('"raised"', '"reported"', '"awaited"')]
+FAILURES = [the_block(FAIL, "python", mark) for mark in ('"raised"', '"reported"')]
 HUB_FAILURE = the_block(FAIL, "python", "hub.store")
-FOUR = the_block("docs/how-to/leave.md", "python")
 RUN = [
     *(PHOTOS, MOUNTED, TUTORIAL_JOB, TUTORIAL_PAGE, ELEMENT, TRACKER, EVENT_SOURCE, WITH_TOKEN, REPORTER, JOB),
-    *(BADGE, FRAME, LIST, CRAWL, CANCEL, RETRY, PARTS, LEARNED, LOGGED, TOKENS, APPLICATION, STEPS_FILE, NGINX),
+    *(BADGE, FRAME, LIST, CRAWL, CANCEL, RETRY, PARTS, LEARNED, LOGGED, TOKENS, STEPS_FILE, NGINX),
     *(
         STARTED,
         QUICK_START,
@@ -119,7 +117,6 @@ RUN = [
         RESTORE,
         *FAILURES,
         HUB_FAILURE,
-        FOUR,
         *itertools.chain.from_iterable(CURL),
     ),
 ]
@@ -449,32 +446,6 @@ def test_tokens_of_an_application_are_accepted(
         assert httpx.get(url, headers={"Authorization": f"Bearer {token}"}).status_code == status
 
 
-@pytest.fixture
-def application(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The application of the page on access, made outside the event loop: its imports would block that."""
-    monkeypatch.chdir(tmp_path)  # Its database is in the working directory, where `make run` may have one open.
-    names: dict[str, Any] = {}
-    exec(APPLICATION.text, names)  # noqa: S102  # our own
-    return names["app"]
-
-
-async def test_function_of_an_application_decides(application: Any) -> None:
-    """It lets a user read the sessions named after the user, and no others; an empty name owns nothing."""
-    transport = httpx.ASGITransport(application)
-    async with httpx.AsyncClient(transport=transport, base_url=ADDRESS, headers={"X-User": "alice"}) as client:
-        for method, path, status in [
-            ("HEAD", "/api/progress/alice-1/events", 200),
-            ("HEAD", "/api/progress/bob-1/events", 403),
-            ("HEAD", "/api/progress/alice-smith-1/events", 403),
-            ("DELETE", "/api/progress/alice-1", 403),
-            ("GET", "/api/progress", 403),
-        ]:
-            assert (await client.request(method, path)).status_code == status
-        del client.headers["X-User"]
-        for session_id in ("alice-1", "None-1", "-1", "x"):
-            assert (await client.head(f"/api/progress/{session_id}/events")).status_code == 403
-
-
 def test_python_job_reports_its_steps(server: Server, tmp_path: Path) -> None:
     """The session shows its reports."""
     run_program(JOB.text, tmp_path, server.url)
@@ -590,8 +561,7 @@ def test_a_backup_is_put_back(serve: Serve, environment: dict[str, str]) -> None
 
 async def test_the_four_endpoints_by_hand_show_a_job(chromium: Browser, tmp_path: Path) -> None:
     """Their page follows its stream to the end, and closes it; each session has a page, one named `livez` too."""
-    (tmp_path / "four.py").write_text(FOUR.text, "utf-8")
-    start = [str(BIN / "uvicorn"), "four:app", "--port", "{port}"]
+    start = [str(BIN / "uvicorn"), "--app-dir", str(ROOT / "docs" / "examples"), "four:app", "--port", "{port}"]
     with Server(tmp_path, command=start, prefix="/s") as server:
         url = f"{server.url.removesuffix('/s')}/api/progress/nightly"
         async with await chromium.new_page() as page, httpx.AsyncClient() as client:

@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.full, pytest.mark.processes, pytest.mark.timeout(600)]
 
 FOLDER = Path(__file__).parent
 PAGE = (ROOT / "docs" / "how-to" / "generate-a-client.md").read_text("utf-8")
+ADDRESS = "http://127.0.0.1:8000"
 COMMANDS = dict(re.findall(r"^\| ([^|`]+) \| `([^`]+)` \|$", PAGE, re.MULTILINE))
 DESCRIPTION = ROOT / "docs" / "reference" / "openapi-3.1.json"
 
@@ -75,11 +76,13 @@ def test_no_operation_and_no_type_is_dropped(language: str, tmp_path: Path) -> N
 
 def test_a_job_in_go(serve: Serve, tmp_path: Path) -> None:
     """The page's program reports a job and follows it to its end, by a client from the description of its server."""
-    page = PAGE.replace("http://127.0.0.1:8000", serve().url)
-    fetch, program = [block.text for block in blocks_of("", page) if block.language in {"sh", "go"}]
+    url = serve().url
+    [fetch] = [block.text.replace(ADDRESS, url) for block in blocks_of("", PAGE) if block.language == "sh"]
     for command in (fetch, COMMANDS["Go"], "go mod init example"):
         run("sh", "-euc", command, folder=tmp_path)
-    (tmp_path / "main.go").write_text(program, "utf-8")
+    program = (ROOT / "docs" / "examples" / "job.go").read_text("utf-8")
+    assert ADDRESS in program
+    (tmp_path / "job.go").write_text(program.replace(ADDRESS, url), "utf-8")
     run("go", "vet", ".", folder=tmp_path)
     assert run("go", "run", ".", folder=tmp_path).splitlines()[-1] == "completed 100"
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -38,9 +39,6 @@ app = Starlette(
 )
 """
 
-READER = {"x-user": "alice"}
-WAIT_S = 15
-
 Host = Callable[..., Server]
 
 
@@ -51,7 +49,8 @@ def host(tmp_path: Path) -> Iterator[Host]:
 
     def start(source: str, prefix: str = "/jobs") -> Server:
         (tmp_path / "host.py").write_text(source, "utf-8")
-        command = [sys.executable, "-m", "uvicorn", "--port", "{port}", "--log-level", "warning", "host:app"]
+        uvicorn = [sys.executable, "-m", "uvicorn", "--port", "{port}", "--log-level", "warning", "host:app"]
+        command = ["env", "PROGRESS_SSE_TOKEN=secret", *uvicorn]
         started.append(Server(tmp_path, command=command, prefix=prefix))
         started[-1].start()
         return started[-1]
@@ -91,37 +90,39 @@ async def test_a_mounted_server_is_whole(host: Host, chromium: Browser, source: 
 
 async def test_a_host_decides_who_has_access(host: Host) -> None:
     """Its function decides on every access to a session, and a refusal does not reveal whether the session exists."""
-    server = host(EXAMPLES["fastapi_app"])
+    server = host(EXAMPLES["main"], "/progress")
     async with httpx.AsyncClient(base_url=server.url) as client:
         for method, path in [
-            ("GET", session_path("s")),
-            ("GET", events_path("s")),
-            ("GET", "/api/events?session_id=s"),
+            ("GET", session_path("alice-1")),
+            ("GET", events_path("alice-1")),
+            ("GET", "/api/events?session_id=alice-1"),
             ("GET", "/api/progress"),
-            ("POST", session_path("s", "update")),
-            ("PUT", session_path("s")),
-            ("DELETE", session_path("s")),
+            ("POST", session_path("alice-1", "update")),
+            ("PUT", session_path("alice-1")),
+            ("DELETE", session_path("alice-1")),
         ]:
-            assert (await client.request(method, path, json={"action": "start", "step": 1})).status_code == 403
-        assert (await client.get(session_path("s"), headers=READER)).json()["status"] == "not_found"
-        update = await client.post(session_path("s", "update"), json={"action": "start", "step": 1}, headers=READER)
-        assert update.status_code == 403
+            answer = await client.request(method, path, json={"action": "start", "step": 1})
+            assert (answer.status_code, answer.json()["type"]) == (403, "/problems/forbidden")
+        for user, session_id, status in [
+            ("alice", "alice-1", 200),
+            ("alice", "bob-1", 403),
+            ("alice", "alice-smith-1", 403),
+            ("", "-1", 403),
+            ("", "x", 403),
+        ]:
+            answer = await client.get(session_path(session_id), headers={"x-user": user})
+            assert answer.status_code == status
+        for method, path in [("DELETE", session_path("alice-1")), ("GET", "/api/progress")]:
+            assert (await client.request(method, path, headers={"x-user": "alice"})).status_code == 403
 
 
-async def test_a_job_in_the_same_process_is_followed_by_browsers_and_by_code(host: Host) -> None:
-    """Its reports come by the stream, by `hub.subscribe` and by `on_transition`, each once."""
-    server = host(EXAMPLES["fastapi_app"])
-    async with httpx.AsyncClient(base_url=server.url.removesuffix("/jobs"), timeout=WAIT_S) as client:
-        path = "/jobs" + events_path("photos")
-        stream = await RawStream.open(server.port, path, headers=list(READER.items()))
-        await stream.next_event()
-        followed, finished = (asyncio.create_task(client.get(at)) for at in ("/imports/photos", "/finished"))
-        assert (await client.post("/imports/photos")).json() == {"page": "/jobs/s/photos"}
-        assert await stream.closed() == "end"
-        assert [event.event for event in stream.events] == ["snapshot", "snapshot", *["step"] * 4, "end"]
-        assert (await finished).json() == "photos"
-        assert (await followed).json() == {"status": "completed"}
-        assert (await client.get("/imports/photos")).json() == {"status": "completed"}
+def test_code_follows_a_session_in_its_process(tmp_path: Path) -> None:
+    """It gets each transition by `on_transition`, and by `hub.subscribe` until the end."""
+    program = tmp_path / "in_process.py"
+    program.write_text(EXAMPLES["in_process"], "utf-8")
+    printed = subprocess.check_output([sys.executable, program], text=True, timeout=60).splitlines()
+    assert [line for line in printed if line.startswith("noted")] == ["noted running", "noted completed"]
+    assert [line for line in printed if not line.startswith("noted")][-2:] == ["running", "completed"]
 
 
 async def test_two_hubs_in_one_process_are_independent(host: Host) -> None:
