@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from importlib import import_module
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from progress_sse.client.testing import Complete, Start, recording
 from tests.conftest import Serve
 from tests.harness.documents import blocks_of
 from tests.harness.serving import ROOT, Server, eventually, session_path
@@ -35,9 +37,25 @@ def load(monkeypatch: pytest.MonkeyPatch) -> Load:
 
     def load(name: str) -> ModuleType:
         monkeypatch.delitem(sys.modules, name, raising=False)
-        return import_module(name)
+        program = import_module(name)
+        if hasattr(program, "guide"):
+            monkeypatch.setattr(program, "WEATHER", Weather())
+        return program
 
     return load
+
+
+class Weather(dict[str, str]):
+    """What two calls at once look up: each waits for the other one."""
+
+    def __init__(self) -> None:
+        super().__init__(Bern="sun", Rome="rain")
+        self._both = threading.Barrier(2)
+
+    def __getitem__(self, city: str) -> str:
+        weather = super().__getitem__(city)
+        self._both.wait(SOON_S)
+        return weather
 
 
 def turns(nights: int) -> list[list[tuple[str, dict[str, Any]]]]:
@@ -145,17 +163,16 @@ async def run_with_hook(
         server = await asyncio.to_thread(serve, hooks=hooks)
         monkeypatch.setenv("PROGRESS_SSE_URL", server.url)
         await run()
-        session = await session_of(server, "trip")
-        end = {"completed": "completed", "error": "failed"}[session["status"]]
-        await eventually(lambda: end in [each.event for each in receiver.received], SOON_S)
-        return session, [each.event for each in receiver.received]
+        ends = {"completed", "failed"}
+        await eventually(lambda: not ends.isdisjoint(each.event for each in receiver.received), SOON_S)
+        return await session_of(server, "trip"), [each.event for each in receiver.received]
 
 
 @each_library
 async def test_a_call_that_the_agent_recovers_from_does_not_fail_the_session(
     serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, load: Load, run: Any
 ) -> None:
-    """Its step shows the failure, and is done; no notice is sent of it. Parallel calls of one tool are steps each."""
+    """Its step shows the failure, and is done; no notice is sent of it."""
     program = program_of(run, load)
 
     async def answered() -> None:
@@ -164,6 +181,18 @@ async def test_a_call_that_the_agent_recovers_from_does_not_fail_the_session(
     session, events = await run_with_hook(serve, tmp_path, monkeypatch, answered)
     assert (session["status"], steps_of(session)) == ("completed", [*RUNS[run][0], ("book", "success", [])])
     assert events == ["started", "completed"]
+
+
+@each_library
+async def test_each_call_ends_its_own_step(load: Load, run: Any) -> None:
+    """Also one that has failed, before the next turn, and two of one tool at once: the session's end would end all."""
+    with recording() as recorder:
+        await run(program_of(run, load), 2)
+    reports = [each for each in recorder.of("trip") if isinstance(each, Start | Complete)]
+    numbers = list(range(1, len(RUNS[run][0]) + 2))
+    assert [each.step for each in reports if isinstance(each, Start)] == numbers
+    assert sorted(each.step for each in reports if isinstance(each, Complete)) == numbers
+    assert [type(each) for each in reports[:3]] == [Start, Complete, Start]
 
 
 @each_library

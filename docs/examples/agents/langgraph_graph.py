@@ -33,6 +33,9 @@ async def run(graph: Any, state: Any, session_id: str) -> Any:
     return state
 
 
+WEATHER = {"Bern": "sun", "Rome": "rain"}
+
+
 class Trip(TypedDict, total=False):
     """The state of the graph."""
 
@@ -44,7 +47,7 @@ class Trip(TypedDict, total=False):
 
 def look_up(trip: Trip) -> Trip:
     """Look up the weather."""
-    return {"weather": {"Bern": "sun", "Rome": "rain"}[trip["city"]]}
+    return {"weather": WEATHER[trip["city"]]}
 
 
 def guess(trip: Trip) -> Any:

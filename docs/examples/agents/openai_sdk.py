@@ -46,11 +46,13 @@ async def run(agent: Any, question: str, session_id: str) -> str:
         return str((await Runner.run(agent, question, hooks=steps, run_config=config)).final_output)
 
 
+WEATHER = {"Bern": "sun", "Rome": "rain"}
+
+
 @function_tool
 def look_up(city: str) -> str:
     """Look up the weather."""
-    weather = {"Bern": "sun", "Rome": "rain"}
-    return weather[city]
+    return WEATHER[city]
 
 
 @function_tool(failure_error_function=None)  # so that a failure ends the run

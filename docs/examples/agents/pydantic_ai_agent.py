@@ -38,16 +38,16 @@ async def run(agent: Any, question: str, session_id: str) -> str:
         return str((await agent.run(question, event_stream_handler=shown_by(progress))).output)
 
 
+WEATHER = {"Bern": "sun", "Rome": "rain"}
 guide = Agent()
 
 
 @guide.tool_plain
 def look_up(city: str) -> str:
     """Look up the weather."""
-    weather = {"Bern": "sun", "Rome": "rain"}
-    if city not in weather:
+    if city not in WEATHER:
         raise ModelRetry(f"no weather of {city}")
-    return weather[city]
+    return WEATHER[city]
 
 
 @guide.tool_plain
