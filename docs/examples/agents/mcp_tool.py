@@ -1,0 +1,59 @@
+"""Shows the job of an MCP tool: a page for the user at once, and its percentage for the client that waits."""
+
+import asyncio
+import os
+from urllib.parse import quote
+from uuid import uuid4
+
+import httpx
+from mcp.server.mcpserver import Context, MCPServer
+
+from progress_sse import AsyncProgress
+
+server = MCPServer("photos")
+jobs: set[asyncio.Task[None]] = set()
+
+
+@server.tool()
+async def publish_photos(photos: list[str]) -> str:
+    """Publish photos in the background. Show the user the page that this returns at once."""
+    progress = AsyncProgress(f"photos-{uuid4()}", open_ended=True)
+    job = asyncio.create_task(publish(progress, photos))
+    jobs.add(job)
+    job.add_done_callback(jobs.discard)
+    return f"{progress.link} shows the session {progress.session_id}"
+
+
+async def publish(progress: AsyncProgress, photos: list[str]) -> None:
+    """Do the job of the tool: each photo is a step."""
+    async with progress:
+        progress.plan(photos)
+        for number, photo in enumerate(photos, 1):
+            with progress.step(number):
+                await upload(photo)
+
+
+@server.tool()
+async def wait_for_photos(session_id: str, context: Context) -> str:
+    """Wait until the photos of a session are published."""
+    url = f"{os.environ['PROGRESS_SSE_URL']}/api/progress/{quote(session_id, safe='')}"
+    tag, session = '"absent"', {"status": "pending", "percentage": 0}
+    async with httpx.AsyncClient(timeout=60) as client:
+        while session["status"] in ("pending", "running"):
+            answer = await client.get(url, headers={"If-None-Match": tag, "Prefer": "wait=30"})
+            if answer.status_code == 304:
+                await asyncio.sleep(1)
+                continue
+            former, session, tag = session, answer.raise_for_status().json(), answer.headers["ETag"]
+            if session["percentage"] > former["percentage"]:
+                await context.report_progress(session["percentage"], 100)
+    return str(session.get("error", "published"))
+
+
+async def upload(photo: str) -> None:
+    """Upload a photo."""
+    await asyncio.sleep(1)
+
+
+if __name__ == "__main__":
+    server.run()
