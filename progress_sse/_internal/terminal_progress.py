@@ -89,8 +89,8 @@ def reads_progress(environment: Mapping[str, str]) -> bool:
         return environment.get("ConEmuANSI") == "ON"
     if environment.get("TERM", "") in ("", "dumb", "linux"):
         return False
-    for variable, iterm in (("TERM_PROGRAM", "iTerm.app"), ("LC_TERMINAL", "iTerm2")):  # SSH passes the second one.
-        if environment.get(variable) == iterm:
+    for variable, program in (("TERM_PROGRAM", "iTerm.app"), ("LC_TERMINAL", "iTerm2")):  # SSH passes the second one.
+        if environment.get(variable) == program:
             version = re.findall(r"\d+", environment.get(f"{variable}_VERSION", ""))
             return [int(number) for number in version] >= _FIRST_ITERM
     return True

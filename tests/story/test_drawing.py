@@ -131,7 +131,6 @@ def test_a_session_whose_end_is_known_says_when_and_moves_by_time() -> None:
     ]
 
 
-HALF = {"progress": {"current": 1, "total": 2}}
 DONE = ended("success", 1)
 
 
@@ -146,7 +145,7 @@ DONE = ended("success", 1)
         (session("running", leased("stalled")), 1, (4, 33)),
         (RUNNING, 121, (4, 33)),
         (session("running", DONE, step("pending")), 61, (4, 33)),
-        (session("running", ended("error", 1), step("running", **HALF)), 1, (2, 25)),
+        (session("running", ended("error", 1), step("running", progress={"current": 1, "total": 2})), 1, (2, 25)),
         (session("error", DONE, ended("error", 2)), 3, (2, 50)),
         (session("error", step("error"), open_ended=True), 1, (2, None)),
         (session("completed", DONE), 2, (0, None)),
