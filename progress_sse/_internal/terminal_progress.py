@@ -7,10 +7,10 @@ each terminal that is not known to misread it [systemd, src/shared/pretty-print.
 import os
 import queue
 import re
-import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from threading import Thread
 from typing import Final
 
 from progress_sse._internal.threads import here, run_apart
@@ -18,9 +18,6 @@ from progress_sse.story.drawing import HIDDEN, TabState
 
 PERIOD_S: Final = 5.0
 """Seconds until a state is written again: Ghostty drops it after 15 [ghostty.org/docs/vt/osc/conemu]."""
-
-_FIRST_ITERM: Final = [3, 6, 6]
-"""Before it, iTerm2 shows each OSC 9 as a notification [pytest-dev/pytest#13896, rust-lang/cargo#16506]."""
 
 
 class TerminalProgress:
@@ -31,8 +28,7 @@ class TerminalProgress:
         self._state = HIDDEN
         self._waiting: queue.SimpleQueue[TabState | None] = queue.SimpleQueue()
         # It takes no signals: they are for others, and SIGTTOU would stop a job in the background.
-        arguments = (here(), self._run, descriptor, period_s)
-        self._thread = threading.Thread(target=run_apart, args=arguments, daemon=True)
+        self._thread = Thread(target=run_apart, args=(here(), self._run, descriptor, period_s), daemon=True)
         if descriptor is not None:
             with suppress(RuntimeError):  # There can be no more threads.
                 self._thread.start()
@@ -69,8 +65,7 @@ class TerminalProgress:
 
 def _write(descriptor: int, state: TabState) -> None:
     """Write a whole sequence: after a part of it, the terminal would swallow what others write."""
-    numbers = ";".join(str(each) for each in state if each is not None)
-    rest = f"\x1b]9;4;{numbers}\x1b\\".encode()
+    rest = "\x1b]9;4;{}\x1b\\".format(";".join(str(each) for each in state if each is not None)).encode()
     while rest:
         try:
             rest = rest[os.write(descriptor, rest) :]
@@ -89,8 +84,9 @@ def reads_progress(environment: Mapping[str, str]) -> bool:
         return environment.get("ConEmuANSI") == "ON"
     if environment.get("TERM", "") in ("", "dumb", "linux"):
         return False
-    for variable, program in (("TERM_PROGRAM", "iTerm.app"), ("LC_TERMINAL", "iTerm2")):  # SSH passes the second one.
+    # Before 3.6.6, iTerm2 shows each as a notification [pytest-dev/pytest#13896]. SSH passes the second variable.
+    for variable, program in (("TERM_PROGRAM", "iTerm.app"), ("LC_TERMINAL", "iTerm2")):
         if environment.get(variable) == program:
             version = re.findall(r"\d+", environment.get(f"{variable}_VERSION", ""))
-            return [int(number) for number in version] >= _FIRST_ITERM
+            return [int(number) for number in version] >= [3, 6, 6]
     return True

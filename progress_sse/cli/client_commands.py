@@ -29,9 +29,6 @@ class ClientCommand(click.Command):
             raise click.UsageError(str(error), ctx) from error
 
 
-no_osc: Final = click.option("--no-osc", is_flag=True, help="Do not show progress in the terminal's tab (OSC 9;4).")
-
-
 def _step_of(ctx: click.Context, param: click.Parameter, value: str | None) -> int | str | None:
     """Return a step's number or its name; digits are always a number."""
     if value is None or not value.removeprefix("-").isdecimal():
@@ -60,6 +57,8 @@ def _labels_of(_ctx: click.Context, _param: click.Parameter, values: Sequence[st
 
 
 ENVIRONMENT: Final = "PROGRESS_SSE_"
+
+no_osc: Final = click.option("--no-osc", is_flag=True, help="Do not show progress in the terminal's tab (OSC 9;4).")
 
 
 def server_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -51,7 +51,7 @@ class Display:
         """Show a new state of the session."""
         self.session = observed(self.session, with_usual(state, self._usual), self.now_s, self._verified_s)
         self._verified_s = self.now_s
-        self._show_in_tab()
+        self.tab.set(tab_state(self.session, self.now_s))
 
     def show_lines(self, lines: Sequence[LogLine], missed: int) -> None:
         """Show lines of the session's log, and how many before them are not kept."""
@@ -73,9 +73,6 @@ class Display:
 
     def tick(self) -> None:
         """Called about once a second."""
-        self._show_in_tab()
-
-    def _show_in_tab(self) -> None:
         if self.session is not None:
             self.tab.set(tab_state(self.session, self.now_s))
 

@@ -184,7 +184,6 @@ def run(command: tuple[str, ...], target: Target) -> int:
         step.complete()
     else:
         step.fail(error)
-    if status != 0:
         tab.set(TabState(2))
     tab.close()  # Signals still wait.
     with contextlib.suppress(KeyboardInterrupt):

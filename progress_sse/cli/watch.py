@@ -37,8 +37,7 @@ def watch(session_id: str, output: Output, server: Address, *, has_log: bool, no
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
         tab = on_stderr(no_osc=no_osc or output == "quiet")
-        with _display(output, session_id, server.url) as display, closing(tab):
-            display.tab = tab
+        with _display(output, session_id, server.url) as display, closing(tab) as display.tab:
             state = asyncio.run(follow(server, session_id, display, has_log=has_log))
     except KeyboardInterrupt:
         return INTERRUPTED
