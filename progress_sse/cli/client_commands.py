@@ -58,6 +58,8 @@ def _labels_of(_ctx: click.Context, _param: click.Parameter, values: Sequence[st
 
 ENVIRONMENT: Final = "PROGRESS_SSE_"
 
+no_osc: Final = click.option("--no-osc", is_flag=True, help="Do not show progress in the terminal's tab (OSC 9;4).")
+
 
 def server_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that name the server."""
@@ -120,6 +122,7 @@ def _log_to_stderr(level: int) -> None:
     is_flag=True,
     help="Add each line that it writes to the log of the session, which all readers read. It then writes to a pipe.",
 )
+@no_osc
 @server_options
 @click.argument("command", nargs=-1, required=True, metavar="-- COMMAND [ARGS]...", type=click.UNPROCESSED)
 def run(command: tuple[str, ...], step: int | str | None, name: str | None, **target: Any) -> None:
@@ -204,8 +207,9 @@ def _check_details(action: str, details: Mapping[str, Any]) -> None:
     "[default: tty on a terminal, else plain]",
 )
 @click.option("--log", "has_log", is_flag=True, help="Print the lines of its log, too, as they come.")
+@no_osc
 @server_options
-def watch(session_id: str, output: "Output", url: str | None, token: str | None, has_log: bool) -> None:
+def watch(session_id: str, output: "Output", *, has_log: bool, no_osc: bool, **server: str | None) -> None:
     """Follow a session live until it is completed or has failed.
 
     The exit status is 0 for completed, 1 for failed, cancelled or lost, 2 for a wrong use of this command, and 3 if the
@@ -213,7 +217,7 @@ def watch(session_id: str, output: "Output", url: str | None, token: str | None,
     """
     from progress_sse.cli.watch import watch as watch_session
 
-    sys.exit(watch_session(session_id, output, server_of(url, token), has_log=has_log))
+    sys.exit(watch_session(session_id, output, server_of(**server), has_log=has_log, no_osc=no_osc))
 
 
 @click.command(cls=ClientCommand, short_help="Create a session.")

@@ -7,8 +7,10 @@ from typing import Final, Literal, Self, TypeAlias
 
 import click
 
+from progress_sse._internal.terminal_progress import TerminalProgress
 from progress_sse.core.log_lines import LogLine
 from progress_sse.story.changes import Pace, Reminded, changes, reminders, step_lines
+from progress_sse.story.drawing import tab_state
 from progress_sse.story.observed_session import ObservedSession, observed
 from progress_sse.story.plain_text import log_texts
 from progress_sse.story.session_state import SessionState
@@ -23,9 +25,10 @@ POLL_S: Final = 2.0
 
 
 class Display:
-    """Keeps what a follower reads, and shows nothing: enough for an exit status; the base of all other displays."""
+    """Keeps what a follower reads, and shows it in a `tab` at most: the base of all other displays."""
 
     def __init__(self) -> None:
+        self.tab = TerminalProgress(None)
         self.session: ObservedSession | None = None
         self.connection: Connection | None = None
         self._ahead_s = 0.0
@@ -48,6 +51,7 @@ class Display:
         """Show a new state of the session."""
         self.session = observed(self.session, with_usual(state, self._usual), self.now_s, self._verified_s)
         self._verified_s = self.now_s
+        self.tab.set(tab_state(self.session, self.now_s))
 
     def show_lines(self, lines: Sequence[LogLine], missed: int) -> None:
         """Show lines of the session's log, and how many before them are not kept."""
@@ -69,6 +73,8 @@ class Display:
 
     def tick(self) -> None:
         """Called about once a second."""
+        if self.session is not None:
+            self.tab.set(tab_state(self.session, self.now_s))
 
     def __enter__(self) -> Self:
         return self
@@ -94,6 +100,7 @@ class JsonDisplay(_LineDisplay):
 
     def show(self, state: SessionState) -> None:
         """Print it."""
+        super().show(state)
         click.echo(json.dumps(state, separators=(",", ":")))
 
     def show_lines(self, lines: Sequence[LogLine], missed: int) -> None:
@@ -127,6 +134,7 @@ class PlainDisplay(_LineDisplay):
 
     def tick(self) -> None:
         """Print what had to wait; that the worker is silent, and again once that is twice as long; and what is late."""
+        super().tick()
         if self.session is not None:
             lines, self._reminded = reminders(self._reminded, self.session, self.life_sign, self.now_s)
             for line in (*step_lines(self.session, self.now_s, self._pace), *lines):

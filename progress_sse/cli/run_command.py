@@ -19,12 +19,14 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import PurePath
 from typing import Any, Final, NamedTuple
 
+from progress_sse._internal.terminal_progress import on_stderr
 from progress_sse.client.config import ATTEMPT
 from progress_sse.client.errors import Cancelled
 from progress_sse.client.inbox import Request
 from progress_sse.client.sync import Progress
 from progress_sse.core.asks import AskKind
 from progress_sse.core.updates import StepRef
+from progress_sse.story.drawing import TabState
 
 assert sys.platform == "linux", "the command checks it"
 
@@ -154,6 +156,7 @@ class Target(NamedTuple):
     cancel: bool = False
     profile: str | None = None
     log: bool = False
+    no_osc: bool = False
 
 
 def run(command: tuple[str, ...], target: Target) -> int:
@@ -171,6 +174,8 @@ def run(command: tuple[str, ...], target: Target) -> int:
     if target.cancel:
         progress.on_request(stop.ask)
     step.start()
+    tab = on_stderr(no_osc=target.no_osc)
+    tab.set(TabState(3))
     environment = _environment(target, progress)
     status, error = _execute(command, environment, mask, stop, step.log if target.log else None)
     if stop.cancellation is not None:
@@ -179,6 +184,8 @@ def run(command: tuple[str, ...], target: Target) -> int:
         step.complete()
     else:
         step.fail(error)
+        tab.set(TabState(2))
+    tab.close()  # Signals still wait.
     with contextlib.suppress(KeyboardInterrupt):
         signal.signal(WAKE, signal.SIG_IGN)  # A reader may still ask, and the signal would end us.
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)

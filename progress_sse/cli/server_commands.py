@@ -15,6 +15,7 @@ import uvloop
 from progress_sse.api.app import create_app
 from progress_sse.api.hot_routes import HotRoutes
 from progress_sse.api.routes import ROUTES
+from progress_sse.cli.client_commands import no_osc
 from progress_sse.cli.setting_options import setting_options
 from progress_sse.observability import logs
 from progress_sse.server import uvicorn_server
@@ -104,8 +105,9 @@ def _publishers(settings: Settings) -> str:
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port to listen on. [default: a free one]")
 @click.option("--no-open", is_flag=True, help="Do not open a browser.")
-def demo(port: int, no_open: bool) -> None:
+@no_osc
+def demo(port: int, no_open: bool, no_osc: bool) -> None:
     """Show how it looks: four jobs that run, one to move yourself, and ways to break the connection."""
     from progress_sse.demo import supervisor  # A server needs nothing of it.
 
-    uvloop.run(supervisor.run(port, opens_browser=not no_open))
+    uvloop.run(supervisor.run(port, opens_browser=not no_open, no_osc=no_osc))

@@ -4,12 +4,13 @@ import asyncio
 import os
 import signal
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 import click
 
 from progress_sse._internal.optional_imports import from_extra
+from progress_sse._internal.terminal_progress import on_stderr
 from progress_sse.cli.display import Display, JsonDisplay, PlainDisplay
 from progress_sse.cli.follower import follow
 from progress_sse.cli.responses import NotAllowedError
@@ -29,13 +30,14 @@ TERMINATED: Final = 143
 """Exit statuses; the last two are 128 and the signal's number."""
 
 
-def watch(session_id: str, output: Output, server: Address, *, has_log: bool) -> int:
+def watch(session_id: str, output: Output, server: Address, *, has_log: bool, no_osc: bool) -> int:
     """Show a session, and its log with `has_log`, until it is completed or has failed; return the exit status."""
     session_id = session_of(session_id)
     # The display must leave the terminal as it was, also after this signal.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
-        with _display(output, session_id, server.url) as display:
+        tab = on_stderr(no_osc=no_osc or output == "quiet")
+        with _display(output, session_id, server.url) as display, closing(tab) as display.tab:
             state = asyncio.run(follow(server, session_id, display, has_log=has_log))
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import threading
+import time
 import webbrowser
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,9 +16,12 @@ from typing import Final
 import click
 
 from progress_sse._internal.http_library import httpx
+from progress_sse._internal.terminal_progress import on_stderr
 from progress_sse.core.errors import ConfigurationError
 from progress_sse.demo import jobs
 from progress_sse.server.supervisor import ServerProcess
+from progress_sse.story.drawing import tab_state
+from progress_sse.story.observed_session import observed
 
 HOST: Final = "127.0.0.1"
 
@@ -28,17 +32,17 @@ STOP_TIMEOUT_S: Final = 4.0
 """Seconds that the server has to end before it is killed; only a frozen or stuck one needs more."""
 
 
-async def run(port: int, *, opens_browser: bool) -> None:
+async def run(port: int, *, opens_browser: bool, no_osc: bool) -> None:
     """Run the demo until SIGINT or SIGTERM; port 0 takes a free one."""
     task = asyncio.current_task()
     assert task is not None
     for each in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(each, task.cancel)
     with contextlib.suppress(asyncio.CancelledError), TemporaryDirectory(prefix="progress-sse-demo-") as folder:
-        await _run(_checked(port), Path(folder), opens_browser=opens_browser)
+        await _run(_checked(port), Path(folder), opens_browser=opens_browser, no_osc=no_osc)
 
 
-async def _run(port: int, folder: Path, *, opens_browser: bool) -> None:
+async def _run(port: int, folder: Path, *, opens_browser: bool, no_osc: bool) -> None:
     url = f"http://{HOST}:{port}"
     server = DemoServer(port, folder)
     try:
@@ -47,12 +51,12 @@ async def _run(port: int, folder: Path, *, opens_browser: bool) -> None:
         if opens_browser:
             # Terminal browsers run until the user leaves them.
             threading.Thread(target=webbrowser.open, args=(f"{url}/",), daemon=True).start()
-        await _run_jobs(url, server)
+        await _run_jobs(url, server, no_osc=no_osc)
     finally:
         await server.stop()
 
 
-async def _run_jobs(url: str, server: "DemoServer") -> None:
+async def _run_jobs(url: str, server: "DemoServer", *, no_osc: bool) -> None:
     _leave_environment()
     # While the server is away the jobs wait for it, as the page shows.
     logging.getLogger("progress_sse").setLevel(logging.CRITICAL)
@@ -61,8 +65,20 @@ async def _run_jobs(url: str, server: "DemoServer") -> None:
             group.create_task(server.restart_whenever_it_ends())
             for job in jobs.JOBS:
                 group.create_task(jobs.run_repeatedly(job, url, client))
+            group.create_task(_show_in_tab(client, no_osc=no_osc))
     except ExceptionGroup as errors:
         raise errors.exceptions[0] from errors
+
+
+async def _show_in_tab(client: httpx.AsyncClient, *, no_osc: bool) -> None:
+    """Show the newest export in the tab of the terminal: it has a percentage, and fails once."""
+    with contextlib.closing(on_stderr(no_osc=no_osc)) as tab:
+        while not tab.is_over:
+            await asyncio.sleep(1)
+            with contextlib.suppress(httpx.HTTPError, LookupError, ValueError):  # The server is away, or there is none.
+                [newest] = (await client.get("/api/progress?prefix=export-&limit=1")).json()["sessions"]
+                state = (await client.get(f"/api/progress/{newest['session_id']}")).json()
+                tab.set(tab_state(observed(None, state, time.time()), time.time()))
 
 
 def _leave_environment() -> None:

@@ -1,18 +1,18 @@
-"""A session drawn once: in plain text for a terminal, and as a badge for a README or a wiki. Pure."""
+"""A session drawn: in plain text, in the tab of a terminal, and as a badge for a README or a wiki. Pure."""
 
 import re
 import unicodedata
 from collections.abc import Iterator
 from datetime import tzinfo
 from html import escape
-from typing import Final
+from typing import Final, Literal, NamedTuple
 
 from progress_sse.story.headline import absence, conclusion, failures, links, status_line, title
-from progress_sse.story.observed_session import observed, shown_percentage
+from progress_sse.story.observed_session import ObservedSession, observed, shown_percentage
 from progress_sse.story.plain_text import one_line
 from progress_sse.story.session_state import SessionState, is_over
 from progress_sse.story.step_words import all_failed_parts, counted_steps, details, spent, state_of
-from progress_sse.story.steps import Step, is_stalled
+from progress_sse.story.steps import Step, is_idle, is_stalled, steps_in
 from progress_sse.story.time_left import has_percentage, percentage
 from progress_sse.story.worker_words import life_sign, request_sentence
 
@@ -61,6 +61,29 @@ def _end(state: SessionState, server_url: str) -> Iterator[str]:
     for failure in failures(state):
         yield from failure.lines()
     yield from links(state, server_url)
+
+
+class TabState(NamedTuple):
+    """What the tab of a terminal shows: 0 nothing, 1 progress, 2 a failure, 3 work of unknown length, 4 a pause."""
+
+    kind: Literal[0, 1, 2, 3, 4]
+    percentage: int | None = None
+
+
+HIDDEN: Final = TabState(0)
+
+
+def tab_state(session: ObservedSession, now_s: float) -> TabState:
+    """Return what the tab shows of a session; a pause where the worker may be dead, or runs no step."""
+    state, sign = session.state, life_sign(session.state, session.reported_s, now_s)
+    if state["status"] in ("completed", "not_found"):
+        return HIDDEN
+    known = shown_percentage(session, now_s) if has_percentage(state) else None
+    if state["status"] == "error" or steps_in(state, "error"):
+        return TabState(2, known)
+    if is_idle(state, now_s) or (sign is not None and sign.kind != "quiet"):
+        return TabState(4, known)
+    return TabState(3) if known is None else TabState(1, known)
 
 
 MAX_LABEL_CHARS: Final = 40

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from progress_sse.story.drawing import BAR_WIDTH, badge, drawn
+from progress_sse.story.drawing import BAR_WIDTH, badge, drawn, tab_state
 from progress_sse.story.session_state import SessionState
 from tests.cli import sessions
-from tests.cli.sessions import SERVER, T0_S, at, ended, leased, session
+from tests.cli.sessions import ABSENT, PENDING, RUNNING, SERVER, T0_S, after, at, ended, leased, session
 
 
 def step(status: str, name: str = "Fetch", **more: Any) -> dict[str, Any]:
@@ -129,3 +129,28 @@ def test_a_session_whose_end_is_known_says_when_and_moves_by_time() -> None:
         "1  running          40 s  Fetch  expected 1 min 30 s",
         "2  waiting                Load",
     ]
+
+
+DONE = ended("success", 1)
+
+
+@pytest.mark.parametrize(
+    ("state", "seconds", "expected"),
+    [
+        (ABSENT, 1, (0, None)),
+        (PENDING, 1, (1, 33)),
+        (RUNNING, 1, (1, 33)),
+        (session("running", step("running"), open_ended=True), 1, (3, None)),
+        (session("running", leased("live")), 500, (1, 33)),
+        (session("running", leased("stalled")), 1, (4, 33)),
+        (RUNNING, 121, (4, 33)),
+        (session("running", DONE, step("pending")), 61, (4, 33)),
+        (session("running", ended("error", 1), step("running", progress={"current": 1, "total": 2})), 1, (2, 25)),
+        (session("error", DONE, ended("error", 2)), 3, (2, 50)),
+        (session("error", step("error"), open_ended=True), 1, (2, None)),
+        (session("completed", DONE), 2, (0, None)),
+    ],
+)
+def test_a_tab_shows_how_a_session_is(state: SessionState, seconds: float, expected: tuple[int, int | None]) -> None:
+    """Progress, a failure also while others run, a pause where the worker is silent, and nothing once it is over."""
+    assert tab_state(after((0, state)), T0_S + seconds) == expected

@@ -11,6 +11,7 @@ from progress_sse.cli.list_sessions import listed_words
 from progress_sse.core import session_filter
 from progress_sse.core.details import Claim, Details
 from progress_sse.core.model import Liveness, SessionProgress, StepProgress
+from progress_sse.story.drawing import HIDDEN, tab_state
 from progress_sse.story.headline import absence, elapsed, failures, headline
 from progress_sse.story.observed_session import ObservedSession, observed, retry_sentence, shown_percentage
 from progress_sse.story.step_words import attempt, counted, over_limit, spent, state_of, steps_done
@@ -68,8 +69,11 @@ def shown(session: ObservedSession, now_s: float) -> dict[str, Any]:
 
 @pytest.mark.parametrize("vector", [each for each in VECTORS if "states" in each], ids=lambda each: each["name"])
 def test_a_session_is_drawn_and_described_as_by_the_page(vector: dict[str, Any]) -> None:
-    """With one still clock."""
+    """With one still clock; the tab of the terminal has the same percentage."""
     session, now_s = seen(vector), seconds_of(vector["now"])
+    is_hidden = session.state["status"] in ("completed", "not_found")
+    tab = tab_state(session, now_s)
+    assert tab == HIDDEN if is_hidden else tab.percentage == vector["percentage"]
     assert (shown_percentage(session, now_s) if has_percentage(session.state) else None) == vector["percentage"]
     assert shown(session, now_s) == vector["en"]
 

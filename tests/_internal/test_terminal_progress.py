@@ -1,0 +1,125 @@
+"""Progress in the tab of a terminal; a pipe is in the place of the terminal."""
+
+import os
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from progress_sse._internal.terminal_progress import TerminalProgress, reads_progress
+from progress_sse.story.drawing import HIDDEN, TabState
+
+CLEARED = b"\x1b]9;4;0\x1b\\"
+
+
+@pytest.fixture
+def terminal() -> Iterator[tuple[int, int]]:
+    """Both ends of a pipe: what was written, and where to write."""
+    ends = os.pipe()
+    yield ends
+    for each in ends:
+        os.close(each)
+
+
+def fill(descriptor: int) -> int:
+    """Fill a pipe, and leave it non-blocking; return its bytes."""
+    os.set_blocking(descriptor, False)
+    count = 0
+    while True:
+        try:
+            count += os.write(descriptor, bytes(4096))
+        except BlockingIOError:
+            return count
+
+
+def test_each_state_is_written_once_and_the_tab_is_cleared(terminal: tuple[int, int]) -> None:
+    """In order, with ST at the end, and a percentage where it is known. After the end nothing is written."""
+    reads, writes = terminal
+    progress = TerminalProgress(writes)
+    for state in (HIDDEN, TabState(3), TabState(3), TabState(1, 0), TabState(1, 7), TabState(2, 7), TabState(4)):
+        progress.set(state)
+    progress.close()
+    progress.set(TabState(3))
+    progress.close()
+    shown = [b"3", b"1;0", b"1;7", b"2;7", b"4", b"0"]
+    assert os.read(reads, 4096) == b"".join(b"\x1b]9;4;%b\x1b\\" % each for each in shown)
+
+
+def test_a_state_is_repeated_until_the_end(terminal: tuple[int, int]) -> None:
+    """Some terminals drop it otherwise."""
+    reads, writes = terminal
+    progress = TerminalProgress(writes, period_s=0.01)
+    progress.set(TabState(1, 50))
+    for _ in range(3):
+        assert os.read(reads, 12) == b"\x1b]9;4;1;50\x1b\\"
+    progress.close()
+    assert os.read(reads, 4096).endswith(CLEARED)
+
+
+def test_it_falls_silent_for_a_program_that_writes_the_sequence_itself(terminal: tuple[int, int]) -> None:
+    """Then nothing is cleared either."""
+    reads, writes = terminal
+    progress = TerminalProgress(writes)
+    progress.set(TabState(3))
+    progress.silence()
+    progress.set(TabState(1, 50))
+    progress.close()
+    assert os.read(reads, 4096) == b"\x1b]9;4;3\x1b\\"
+
+
+def test_a_terminal_that_takes_nothing_delays_no_caller(terminal: tuple[int, int]) -> None:
+    """The thread waits for it in its place, and writes the whole sequence once there is room again."""
+    reads, writes = terminal
+    count = fill(writes)
+    progress = TerminalProgress(writes)
+    progress.set(TabState(3))
+    progress.close()
+    while count:
+        count -= len(os.read(reads, count))
+    written = b""
+    while len(written) < len(CLEARED) * 2:
+        written += os.read(reads, 4096)
+    assert written == b"\x1b]9;4;3\x1b\\" + CLEARED
+
+
+def test_a_terminal_that_is_gone_is_no_error() -> None:
+    """Later states are tried as well."""
+    reads, writes = os.pipe()
+    os.close(reads)
+    progress = TerminalProgress(writes)
+    progress.set(TabState(3))
+    progress.close()
+    os.close(writes)
+
+
+def test_without_a_thread_nothing_is_written(monkeypatch: pytest.MonkeyPatch, terminal: tuple[int, int]) -> None:
+    """The command runs on."""
+
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    progress = TerminalProgress(terminal[1])
+    assert progress.is_over
+    progress.set(TabState(3))
+    progress.close()
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"TERM": "xterm-256color"}, True),
+        ({"TERM": "xterm-ghostty", "TERM_PROGRAM": "ghostty"}, True),
+        ({}, False),
+        ({"TERM": "dumb"}, False),
+        ({"TERM": "linux"}, False),
+        ({"TERM": "xterm", "TERM_PROGRAM": "iTerm.app", "TERM_PROGRAM_VERSION": "3.6.5"}, False),
+        ({"TERM": "xterm", "TERM_PROGRAM": "iTerm.app", "TERM_PROGRAM_VERSION": "3.6.6"}, True),
+        ({"TERM": "xterm", "TERM_PROGRAM": "iTerm.app", "TERM_PROGRAM_VERSION": "3.10.1"}, True),
+        ({"TERM": "xterm", "TERM_PROGRAM": "iTerm.app"}, False),
+        ({"TERM": "xterm", "LC_TERMINAL": "iTerm2", "LC_TERMINAL_VERSION": "3.5.14"}, False),
+    ],
+)
+def test_terminals_that_misread_the_sequence_are_left_alone(environment: dict[str, str], expected: bool) -> None:
+    """By their names and versions in the environment."""
+    assert reads_progress(environment) is expected
