@@ -62,17 +62,17 @@ class _OpenSpan:
 
     def error_of(self, span: ReadableSpan) -> str | BaseException | None:
         """Return the error that the span ends with."""
+        error = leaving if id(leaving := sys.exception()) != self._handled else None
         if span.status.status_code is StatusCode.ERROR:
             recorded = [str((event.attributes or {}).get("exception.message") or "") for event in span.events]
-            return span.status.description or next(filter(None, reversed(recorded)), "error")
-        error = sys.exception()  # OpenTelemetry takes a cancellation or `KeyboardInterrupt` for no error.
-        if error is None or id(error) == self._handled or isinstance(error, Exception | GeneratorExit):
-            return None
-        return None if is_normal_exit(error) else error
+            return span.status.description or next(filter(None, reversed(recorded)), error or "error")
+        # OpenTelemetry takes a cancellation or `KeyboardInterrupt` for no error.
+        is_harmless = error is None or isinstance(error, Exception | GeneratorExit) or is_normal_exit(error)
+        return None if is_harmless else error
 
 
 class SessionProcessor(SpanProcessor):
-    """Reports spans of any thread, and never delays or ends their job; `left_out` counts those that are too many."""
+    """Reports spans of any thread, and never delays or ends their job; `left_out` counts what was beyond the limits."""
 
     def __init__(self, *, session_of: Callable[[Span], object] | None = None, accept_baggage: bool = False) -> None:
         """Begin.
