@@ -185,6 +185,7 @@ def test_spans_may_end_out_of_order(server: Server, traced: Traced, sid: str, ca
         late, step = (traced.tracer.start_span(name, inside) for name in ("late", "step"))
         part = traced.tracer.start_span("part", set_span_in_context(step))
         step.end()
+        part.set_status(StatusCode.ERROR, "too slow")
         part.end()
         traced.tracer.start_span("too late", set_span_in_context(step)).end()
     late.set_status(StatusCode.ERROR, "too slow")
