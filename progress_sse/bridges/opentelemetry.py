@@ -45,7 +45,7 @@ MAX_SPANS: Final = 1000
 
 
 class _OpenSpan:
-    """A span that has not ended: its step or part, the session that it begins, and what `make` makes of those in it."""
+    """A span that has not ended: its step or part, its session, and how to `make` a step or part of a span inside."""
 
     def __init__(self, step: BaseStep | None, session: Progress | None, numbers: Iterator[int], pid: int) -> None:
         self.step, self.session, self.numbers, self.pid = step, session, numbers, pid
@@ -72,7 +72,7 @@ class _OpenSpan:
 
 
 class SessionProcessor(SpanProcessor):
-    """Reports spans of any thread, and never delays or ends their job; `left_out` counts what was beyond the limits."""
+    """Reports spans of any thread, and never delays or ends their job; `left_out.value` counts those past a limit."""
 
     def __init__(self, *, session_of: Callable[[Span], object] | None = None, accept_baggage: bool = False) -> None:
         """Begin.
