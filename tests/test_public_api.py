@@ -11,7 +11,7 @@ import pytest
 
 import progress_sse
 
-OPTIONAL = {"cryptography", "limits", "prometheus_client", "pythonjsonlogger", "redis"}
+OPTIONAL = {"cryptography", "limits", "opentelemetry", "prometheus_client", "pythonjsonlogger", "redis"}
 """Modules of the extras: only the part of the server that uses one may import it."""
 
 

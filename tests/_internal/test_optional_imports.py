@@ -5,6 +5,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Callable
+from importlib import import_module
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -21,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 
 NEEDS: dict[str, tuple[str, Callable[[], object]]] = {
     "json": ("pythonjsonlogger", lambda: configure("info", "json", io.StringIO())),
+    "opentelemetry": ("opentelemetry", lambda: import_module("progress_sse.bridges.opentelemetry")),
     "rates": ("limits", lambda: ProgressService(Settings(store="memory://", read_rate="1/second"))),
     "redis": ("redis", lambda: ProgressService(Settings(store="redis://localhost"))),
     "rs256": ("cryptography", lambda: SignedTokens("-----BEGIN ", "RS256")),
@@ -34,6 +36,7 @@ def uninstall(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
             (
                 "progress_sse.store.redis.",
                 "progress_sse.auth.rate_limits",
+                "progress_sse.bridges.opentelemetry",
                 f"{package}.",
             )
         ):

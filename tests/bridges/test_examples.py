@@ -44,4 +44,4 @@ def test_a_queue_without_a_bridge_needs_a_block_only(recorder: Recorder) -> None
 
 def test_every_program_is_tested() -> None:
     """The tests of this folder run all of them."""
-    assert set(PROGRAMS) == {"photos", "other_jobs", *(f"{name}_jobs" for name in LIBRARIES)}
+    assert set(PROGRAMS) == {"photos", "other_jobs", "spans", *(f"{name}_jobs" for name in LIBRARIES)}

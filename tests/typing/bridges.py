@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from typing import assert_type
 
 from dramatiq import Broker
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from rq import SimpleWorker
 from taskiq import AsyncBroker
 
@@ -11,6 +13,7 @@ from progress_sse import Progress
 from progress_sse.bridges import dramatiq, taskiq
 from progress_sse.bridges.celery import report_tasks
 from progress_sse.bridges.django_tasks import task
+from progress_sse.bridges.opentelemetry import KeepSessions, SessionProcessor
 from progress_sse.bridges.rich import ReportingProgress
 from progress_sse.bridges.rq import ReportingMixin
 from progress_sse.bridges.tqdm import tqdm, trange
@@ -51,3 +54,11 @@ def tasks() -> None:
     parse.enqueue("rows.csv", progress_session="import-42")
     task(parse.func)
     task(1)  # type: ignore[call-overload]
+
+
+def spans() -> None:
+    """A processor and a sampler of the SDK; a function that names sessions may return anything, or nothing."""
+    provider = TracerProvider(sampler=KeepSessions(ALWAYS_OFF))
+    provider.add_span_processor(SessionProcessor(session_of=lambda span: span.name, accept_baggage=True))
+    SessionProcessor(session_of=lambda span: span.nothing)  # type: ignore[attr-defined]
+    SessionProcessor(lambda span: span.name)  # type: ignore[call-arg]
