@@ -56,7 +56,7 @@ _BAR: Final = r"\[[#=>. -]{3,}\]|[#=.]{3,}|[\u2501\u2578\u257a\u2580-\u259f]+|\(
 
 _COLOURS: Final = rb"\x1b\[(?:[0-9;]*m|0?K)"
 _TOKENS: Final = (
-    rb"\r*(?P<line>\n)|(?P<redraw>\r+|\x08{3,}|\x1b\[[0-9;]*[AFGf]|\x1b\[[12]K)|(?P<home>\x1b\[[0-9;]*H)"
+    rb"\r*(?P<line>\n)|(?P<redraw>\r+|\x08{3,}|\x1b\[[0-9;]*[AFGf]|\x1b\[[12]K)"
     rb"|\x1b\[\?(?:1049|47)(?P<screen>[hl])|\x1b\]9;4;(?P<terminal>[0-9;]{0,9})(?:\x07|\x1b\\)"
     rb"|\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]P^_X][^\x07\x1b\r\n]*(?:\x07|\x1b\\)"
     rb"|(?P<unfinished>\x1b(?:\[[0-?]*[ -/]*|[\]P^_X][^\x07\x1b\r\n]*\x1b?|[ -/]*)\Z)|\x1b(?:[ -/]*[0-~])?"
@@ -239,7 +239,7 @@ def _value(match: re.Match[bytes]) -> _Value | None:
 
 def _rises(before: int, total_before: int | None, current: int, total: int | None) -> bool:
     if total is None:
-        return total_before is None and current > before
+        return current > before
     return total_before is None or current * total_before > before * total
 
 
