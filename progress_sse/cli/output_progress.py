@@ -168,29 +168,26 @@ class _Stream:
         if not chunk:
             self._end_line(is_redrawn=data.startswith((b"\r", b"\b")))
             return
-        if b"\r" in data or b"\b" in data:
+        is_drawing = b"\x1b" in data or b"\r" in data or b"\b" in data
+        if is_drawing:
             whole = data.rstrip(b"\r\b")
             self._pending = data[len(whole) :][-3:]
-            data = whole.replace(b"\r\n", b"\n")
-        if b"\x1b" in data:
-            data = _compiled(_COLOURS).sub(b"", data)
-        if b"\x1b" in data or b"\r" in data or b"\b" in data:
-            self._receive_drawing(data)
-        else:
-            self._receive_lines(data)
+            data = _compiled(_COLOURS).sub(b"", whole.replace(b"\r\n", b"\n"))
+            is_drawing = b"\x1b" in data or b"\r" in data or b"\b" in data
+        (self._receive_drawing if is_drawing else self._receive_lines)(data)
         if self._is_redrawn and len(self._text) < MAX_LINE_BYTES and not self._is_screen:
             self._progress.see_line(self._text, is_redrawn=True, is_complete=False)
 
     def _receive_lines(self, data: bytes) -> None:
-        first, newline, rest = data.partition(b"\n")
-        self._add(first)
-        if newline:
+        lines = [data]
+        if b"\n" in data and _may_show_progress(data):
+            lines = data.split(b"\n")
+        elif b"\n" in data:  # Only the first and the last one may go on elsewhere.
+            lines = [data[: data.index(b"\n")], data[data.rindex(b"\n") + 1 :]]
+        for line in lines[:-1]:
+            self._add(line)
             self._end_line()
-            *lines, last = rest.split(b"\n") if _may_show_progress(rest) else [rest[rest.rfind(b"\n") + 1 :]]
-            for line in lines:
-                self._add(line)
-                self._end_line()
-            self._add(last)
+        self._add(lines[-1])
 
     def _receive_drawing(self, data: bytes) -> None:
         position = 0
