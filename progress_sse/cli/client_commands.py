@@ -120,6 +120,12 @@ def _log_to_stderr(level: int) -> None:
     is_flag=True,
     help="Add each line that it writes to the log of the session, which all readers read. It then writes to a pipe.",
 )
+@click.option(
+    "--progress",
+    type=click.Choice(["auto"]),
+    help="Find the progress of the command in what it writes: bars, percentages, counts, and lines ::step NAME.",
+)
+@click.option("--pty", is_flag=True, help="Let it write to a terminal even where there is none, with --progress auto.")
 @server_options
 @click.argument("command", nargs=-1, required=True, metavar="-- COMMAND [ARGS]...", type=click.UNPROCESSED)
 def run(command: tuple[str, ...], step: int | str | None, name: str | None, **target: Any) -> None:
@@ -136,6 +142,8 @@ def run(command: tuple[str, ...], step: int | str | None, name: str | None, **ta
         raise click.UsageError(
             "--name and --profile are for a session that begins afresh; with --step the session is there already."
         )
+    if target["pty"] and target["progress"] is None:
+        raise click.UsageError("--pty needs --progress auto.")
     if sys.platform == "linux":
         from progress_sse.cli.run_command import Target
         from progress_sse.cli.run_command import run as run_command
