@@ -221,12 +221,12 @@ class CommandProgress(Progress):
 
     def end(self, status: int, error: str) -> None:
         """Report how the command has ended."""
-        if self.has_named_steps:
-            self.finish() if status == 0 else self.fail(error)
-        elif status == 0:
+        if status == 0:
             self.running.complete()
         else:
             self.running.fail(error)
+        if self.has_named_steps:
+            self.finish() if status == 0 else self.fail(error)
 
     def log_line(self, text: str) -> None:
         """Log as of the step that runs."""

@@ -28,6 +28,7 @@ class Terminal:
         self._master, slave = os.openpty()
         self._slave = FileIO(slave, "r+")
         self._woken, self._wakes = os.pipe()
+        self._processes: list[subprocess.Popen[bytes]] = []
         self._came = threading.Condition()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self.resize(lines, columns)
@@ -37,19 +38,21 @@ class Terminal:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        self.hang_up()
-
-    def hang_up(self) -> None:
-        """Take it away from its processes; what they have written before may be lost."""
+        """Take it away from its processes."""
         self._let_go()
         if self._reader.is_alive():
             os.write(self._wakes, b"x")
             self._reader.join(WAIT_S)
+        for each in (self._master, self._woken, self._wakes):
+            os.close(each)
+        for process in self._processes:
+            process.kill()
+            process.wait(WAIT_S)
 
     def _read(self) -> None:
-        with contextlib.suppress(OSError), open(self._master, "rb", buffering=0) as master:
-            while select.select([master, self._woken], [], [])[0] == [master]:
-                chunk = os.read(self._master, 2**16)  # It fails once no process has the terminal.
+        with contextlib.suppress(OSError):  # A read fails once no process has the terminal.
+            while select.select([self._master, self._woken], [], [])[0] == [self._master]:
+                chunk = os.read(self._master, 2**16)
                 with self._came:
                     self.shown += chunk
                     self._came.notify_all()
@@ -71,7 +74,7 @@ class Terminal:
         """Start a command in the foreground of the terminal, with other streams for those that are given."""
         ours = [self._slave if each is None else each for each in (stdin, stdout, stderr)]
         opening = ["sh", "-c", ': <>"$0"; exec "$@"', os.ttyname(self._slave.fileno())]  # By which it is controlling.
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [*opening, *command],
             stdin=ours[0],
             stdout=ours[1],
@@ -79,6 +82,8 @@ class Terminal:
             env=environment,
             start_new_session=True,
         )
+        self._processes.append(process)
+        return process
 
     def run(
         self, command: Sequence[str], environment: Mapping[str, str], *typed: tuple[bytes, bytes]
