@@ -142,7 +142,8 @@ class TerminalJob:
         self._is_held, self._is_raw = True, False
         self._take()
         resize([self._terminal])
-        os.kill(self.leader, signal.SIGCONT)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.leader, signal.SIGCONT)
 
     # The rest is for the thread of the copier.
 
