@@ -41,7 +41,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run demo test test-fast test-full coverage test-lowest test-long test-alone test-outside soak bench docs picture pictures check format build clean
+.PHONY: help run demo test test-fast test-full coverage test-lowest test-long test-alone test-outside soak bench docs picture pictures recordings check format build clean
 .PHONY: node system clients engines deploy frameworks test-web test-inside collected $(CHECKS)
 
 help:  ## List the targets
@@ -101,6 +101,9 @@ picture: $(VENV)/.dev system  ## Take the README's picture of the page again
 
 pictures: $(VENV)/.dev system  ## Take pictures of every state into build/pictures/, to look at them
 	@$(BIN)/python -m tests.browser.pictures
+
+recordings: $(VENV)/.dev  ## Record the outputs of real programs again
+	@$(BIN)/python -m tests.programs.record
 
 check: $(VENV)/.dev web/node_modules/.ready  ## Lint and type-check; writes nothing
 	@printf '%s\n' $(CHECKS) | $(TWO_AT_ONCE)

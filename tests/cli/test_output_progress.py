@@ -1,0 +1,313 @@
+"""What is recognised in the outputs of real programs, and that nothing is in others.
+
+`tests/programs` has the outputs, and how they were recorded.
+"""
+
+import subprocess
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable
+
+import pytest
+
+from progress_sse.cli.output_progress import MAX_LINE_BYTES, Found, OutputProgress
+from progress_sse.core.details import MAX_TITLE_CHARS
+from progress_sse.core.parts import MAX_PART_TEXT_CHARS
+from progress_sse.core.updates import MAX_TOTAL_STEPS
+from tests.programs.commands import PROGRAMS, Program
+from tests.programs.record import MAX_BYTES
+from tests.programs.table import PAGE, RECORDINGS, found_in, recording, with_table
+
+NAMES = [program.name for program in PROGRAMS]
+
+UNFINISHED = {"7z": 99, "apt-get-install": 89, "aria2c": 90, "cargo": 90, "dd": 0, "pv": 100}
+"""Percentages that these programs reach at least before they end; the others show 100."""
+
+
+def values(found: list[Found]) -> list[tuple[int, int | None]]:
+    return [(each.current, each.total) for each in found]
+
+
+def drawn(*states: str) -> bytes:
+    """A line that is drawn over itself, and has these states."""
+    return "".join(f"\r{state}" for state in states).encode()
+
+
+def test_each_program_has_a_recording() -> None:
+    """A small one."""
+    assert {each.name for each in RECORDINGS.iterdir()} == set(NAMES)
+    assert all(len(recording(name)) <= MAX_BYTES for name in NAMES)
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=NAMES)
+def test_a_real_program_is_recognised(program: Program) -> None:
+    """Its values rise, to its end; there are at least three, and its messages are harmless."""
+    words, found = found_in(recording(program.name))
+    assert words
+    assert len(found) >= 3
+    shares = [each.current / (each.total or 1) for each in found]
+    assert shares == sorted(set(shares))
+    assert 100 * shares[-1] >= UNFINISHED.get(program.name, 100)
+    texts = [each.message or "" for each in found]
+    assert all(text.isprintable() and len(text) <= MAX_PART_TEXT_CHARS for text in texts)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_pieces_of_an_output_do_not_matter(name: str) -> None:
+    """Byte by byte, in pieces, and cut at any byte: escapes, characters and line ends are cut, too."""
+    output = recording(name)
+    whole = values(found_in(output)[1])
+    for size in (1, 7, 100):
+        assert values(found_in(*(output[at : at + size] for at in range(0, len(output), size)))[1]) == whole
+    for at in range(1, len(output), 1 + len(output) // 100):
+        assert values(found_in(output[:at], output[at:])[1]) == whole
+
+
+def test_every_cut_of_a_short_output_gives_the_same() -> None:
+    """Also within the ends of lines."""
+    for name in ("curl", "git-rebase", "pv"):
+        output = recording(name)
+        whole = values(found_in(output)[1])
+        assert all(values(found_in(output[:at], output[at:])[1]) == whole for at in range(1, len(output)))
+
+
+@pytest.mark.parametrize(
+    ("name", "messages"),
+    [
+        ("7z", {"+ served/1"}),
+        ("cargo", {"page(build.rs), album(build)"}),
+        ("cmake", {"Building C object CMakeFiles/photos.dir/page_2.c.o"}),
+        ("curl", {None}),
+        ("git-rebase", {"Rebasing"}),
+        ("ninja", {"Drawing page-7"}),
+        ("tqdm", {"Photos"}),
+    ],
+)
+def test_the_text_beside_a_bar_is_the_message(name: str, messages: set[str | None]) -> None:
+    assert messages <= {each.message for each in found_in(recording(name))[1]}
+
+
+def test_a_bar_that_begins_afresh_does_not_fall() -> None:
+    """Of two downloads by pip and of two loops of tqdm, the first one counts."""
+    assert values(found_in(recording("pip-raw"))[1])[-1] == (1_200_619, 1_200_619)
+    assert values(found_in(recording("tqdm"))[1])[-1] == (150, 150)
+    assert values(found_in(drawn("10%", "60%", "20%", "70%"))[1]) == [(60, 100), (70, 100)]
+
+
+NOTHING = {
+    "prose": b"About 42% of them failed.\nAbout 43% of them failed.\n",
+    "a percentage at the end of lines": b"the disk is at 42%\nthe disk is at 43%\n",
+    "clocks": b"12:34/56 start\n12:35/56 stop\n",
+    "a log": b"[1/2] done\n[1/3] done\n[2/5] done\n",
+    "counts that fall": b"[3/3] done\n[2/3] done\n[1/3] done\n",
+    "css": b"a { width: 50%; }\nb { width: 100% }\n.c { left: 60%; right: calc(100% - 2em) }\n",
+    "df": b"/dev/sda1  20G  8.1G  12G  42% /\ntmpfs  2.0G  1.3G  0.7G  63% /tmp\n",
+    "df on a terminal": b"/dev/sda1  20G  8.1G  12G  42% /\r\ntmpfs  2.0G  1.3G  0.7G  63% /tmp\r\n",
+    "top": b"\x1b[H\x1b[2J%Cpu(s): 2.0 us\x1b[K\r\n 17 root 42.0%\x1b[K\r\n\x1b[H%Cpu(s): 5.0 us 43.0%\x1b[K\r\n",
+    "a full screen": b"\x1b[?1049h\x1b[3;1f12%\x1b[3;1f42%\x1b[3;1f60%\x1b[?1049l",
+    "coverage": b"a.py      10      5    50%\nb.py      10      1    90%\nTOTAL     20      6    70%\n",
+    "dates": b"(11/12) Monday\n(12/12) Tuesday\n12/11 Wednesday\n",
+    "addresses": b"GET /a%20b 10%20c\nGET /a%30b\n",
+    "redrawn addresses": drawn("/a/10%20b", "/a/20%20b", "/a/30%20b"),
+    "a manual": b"       -p     show the progress, as in [ 42%] or 42% [===>    ]\n       1/2    see also (1 of 2)\n",
+    "bold type": b"4\b42\b2%\b% is\n5\b53\b3%\b% is\n",
+    "a test summary": b"====== 12 passed, 3 failed (80%) in 1.2s ======\nTests: 3/12\n",
+    "git diff --stat": b" a.py | 12 +++++-----\n b.py | 42 ++++%%%%\n 2 files changed, 42 insertions(+)\n",
+    "git renames": b" rename a => b (42%)\n rename c => d (97%)\n",
+    "warnings of a compiler": b"a.c:3:5: x [-Wunused]\n\x1b[01m\x1b[Kb.c:4:5:\x1b[m\x1b[K warning: 50% [-Wfoo]\n",
+    "prose with parts": b"This is the first part (1 of 2).\nThe end.\n",
+    "formats of printf": b'printf("%d%%", 5);\nprintf("%3d%%\\r", 6);\n',
+    "c": b"int a[3]; a[1] = 4 % 3; a[2] = 5 % 3; /* [1/2] */\n",
+    "a list in Python": b"[12/340, 13/340]\n[13/340, 14/340]\n",
+    "json": b'{"percent": "42%", "done": [1, 2]}\n{"percent": "43%", "done": [2, 2]}\n',
+    "a spinner": drawn("|", "/", "-", "\\") * 3,
+    "a redrawn clock": drawn("00:01", "00:02", "00:03"),
+    "a download of unknown length": drawn("  1024 KB  100 KB/s", "  2048 KB  100 KB/s"),
+    "one state": drawn("42%") + b"\n",
+    "the same state": drawn("42%", "42%", "42%") + b"\n",
+    "more than all": drawn("142%", "143%", "199%") + b"[7/3] a\n[8/3] b\n(7 of 3)\n(8 of 3)\n",
+    "of nothing": b"[0/0] a\n[1/0] b\n::progress 0/0\n::progress 7/3\n::progress 101%\n",
+    "long numbers": b"[%b/%b] a\n" % (b"1" * 5000, b"2" * 5000) + drawn("1" * 5000 + "%", "2" * 5000 + "%"),
+    "medium numbers": b"[%b/9] a\n" % (b"1" * 50) + b"::progress %b/%b\n" % (b"1" * 50, b"2" * 50),
+    "the title of a terminal": b"\x1b]0;42%\x07\x1b]0;50%\x07\x1b]9;41;1;60\x07",
+    "no values for terminals": b"\x1b]9;4;0\x07\x1b]9;4;3\x07\x1b]9;4;1\x07\x1b]9;4;1;101\x07\x1b]9;4;x;5\x07",
+    "words alike": b"x ::progress 1/2\n::progress\n::progress 1\n::progressing 1/2\n::step\n::step  \n",
+    "binary": bytes(range(256)) * 40 + b"\xff\xfe%\r\xff 42%\xff\r\xff 43%\xff\r",
+}
+
+
+@pytest.mark.parametrize("output", NOTHING.values(), ids=NOTHING)
+def test_what_shows_no_progress_gives_nothing(output: bytes) -> None:
+    """Whole, and byte by byte."""
+    assert found_in(output) == (None, [])
+    assert found_in(*(output[at : at + 1] for at in range(len(output)))) == (None, [])
+
+
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [
+        (b"(1 of 40)\n(2 of 40)\n(3 of 40)\n", [(2, 40), (3, 40)]),
+        (b"[1 / 1,340] a\n[1,200 / 1,340] b\n", [(1200, 1340)]),
+        (drawn("1% a", "2% b") + b"\x1b[1A\x1b[2K3% c\x1b[G4% d", [(2, 100), (3, 100), (4, 100)]),
+        (
+            b"\x1b]9;4;1;5\x07\x1b]9;4;3\x07\x1b]9;4;2\x1b\\\x1b]9;4;2;30\x1b\\\x1b]9;4;4;40\x07\x1b]9;4;0;\x07",
+            [(5, 100), (30, 100), (40, 100)],
+        ),
+        (
+            b"::progress 0/8\n::progress 3/8 three\n::progress 3/8 still\n::progress 3/8 still\n",
+            [(0, 8), (3, 8), (3, 8)],
+        ),
+        (b"::progress 12.7% a\n::progress 3% b\n::progress 42%", [(12, 100), (42, 100)]),
+        (b"::progress 3/8\n::progress 3/10\n::progress 4/10\n", [(3, 8), (4, 10)]),
+    ],
+)
+def test_other_forms_are_recognised(output: bytes, expected: list[tuple[int, int]]) -> None:
+    """Counts in words, bazel's, moves of the cursor, the progress of terminals, and lines for us."""
+    assert values(found_in(output)[1]) == expected
+    assert values(found_in(*(output[at : at + 1] for at in range(len(output))))[1]) == expected
+
+
+def test_a_stronger_source_silences_weaker_ones() -> None:
+    """What a program draws, the progress of terminals, and lines for us."""
+    output = drawn("10%", "20%") + b"\n\x1b]9;4;1;30\x07" + drawn("40%") + b"\n::progress 5/10\n\x1b]9;4;1;60\x07"
+    words, found = found_in(output + drawn("70%"))
+    assert values(found) == [(20, 100), (30, 100), (5, 10)]
+    assert words == "lines for progress-sse"
+
+
+def test_the_first_form_is_the_only_one() -> None:
+    """Others may be a part of it."""
+    output = b"[1/4] a\n[2/4] b\n" + drawn("10%", "60%") + b"\n[3/4] c\n"
+    assert found_in(output) == (
+        "counts in brackets",
+        [Found(None, 2, 4, "b"), Found(None, 3, 4, "c")],
+    )
+
+
+def test_a_program_makes_steps() -> None:
+    """Each has a share of its own, and recognises anew; one that comes again goes on."""
+    output = b"::progress 9/9\n::step Copy\n::progress 1/2 one\n::step Check\n%b\n::step Copy\n::progress 0/2\n"
+    assert found_in(output % drawn("1%", "2%"))[1] == [
+        Found(None, 9, 9, None),
+        Found("Copy", 0, None, None),
+        Found("Copy", 1, 2, "one"),
+        Found("Check", 0, None, None),
+        Found("Check", 2, 100, None),
+    ]
+
+
+def test_streams_have_lines_of_their_own() -> None:
+    """And share what they show."""
+    found: list[Found] = []
+    progress = OutputProgress(found.append)
+    out, err = progress.receiver(), progress.receiver()
+    for receive, chunk in [(out, b"[1/"), (err, b"[2/4"), (out, b"4] a\n"), (err, b"] b\n"), (out, b"[3/4] c")]:
+        receive(chunk)
+    assert found == [Found(None, 2, 4, "b")]
+    out(b"")
+    assert found[1:] == [Found(None, 3, 4, "c")]
+
+
+def test_a_redrawn_line_counts_before_its_next_state() -> None:
+    """Once its form is known; otherwise a slow loop would be shown one state late."""
+    found: list[Found] = []
+    receive = OutputProgress(found.append).receiver()
+    for state in ("10% a", "20% b", "30% c", "40% d"):
+        receive(drawn(state))
+    assert values(found) == [(20, 100), (30, 100), (40, 100)]
+
+
+def test_texts_are_harmless_and_bounded() -> None:
+    """Without escapes, control characters and changes of the direction; names of steps, too."""
+    hostile = "\x1b[31mred\x1b[0m \x1b]8;;http://a.test\x07\u202etext\x00\x9b " + "x" * 3000
+    _, found = found_in(f"::step {hostile}\n::progress 1/2 {hostile}\n".encode())
+    assert [each.step for each in found] == [found[0].step] * 2
+    for text, most in ((found[0].step, MAX_TITLE_CHARS), (found[1].message, MAX_PART_TEXT_CHARS)):
+        assert text is not None
+        assert len(text) == most
+        assert text.startswith("red text xxx")
+        assert text.isprintable()
+
+
+def test_steps_are_bounded() -> None:
+    """Their number is that of a session, and the name is cut."""
+    _, found = found_in(b"::step %b\n" % (b"y" * 10_000))
+    assert [len(each.step or "") for each in found] == [MAX_TITLE_CHARS]
+    _, found = found_in(b"".join(b"::step %d\n" % number for number in range(MAX_TOTAL_STEPS + 10)))
+    assert len(found) == MAX_TOTAL_STEPS
+
+
+def feed(receive: Callable[[bytes], None], chunks: list[bytes]) -> float:
+    """How many seconds of the processor the receiver takes for these pieces."""
+    began = time.thread_time()
+    for chunk in chunks:
+        receive(chunk)
+    return time.thread_time() - began
+
+
+HOSTILE = {
+    "no line end": b"x",
+    "percents": b" 1%",
+    "backspaces": b"x\b\b\b",
+    "carriage returns": b"\r",
+    "unfinished strings": b"\x1b]9;4;1;",
+    "escapes": b"\x1b[",
+    "brackets": b"[1/",
+    "bars": "━".encode(),
+    "spaces": b"[ ",
+}
+
+
+@pytest.mark.parametrize("start", [b"", b"\r1% a\r2% b\r"], ids=["plain", "redrawn"])
+@pytest.mark.parametrize("piece", HOSTILE.values(), ids=HOSTILE)
+def test_an_endless_line_takes_little(piece: bytes, start: bytes) -> None:
+    """The time of the processor is linear, and memory is bounded; then the next line counts as usual."""
+    progress = OutputProgress(lambda _: None)
+    receive = progress.receiver()
+    receive(start)
+    chunks = [(piece * 4096)[:4096]] * 20
+    feed(receive, chunks)
+    before_s = feed(receive, chunks)
+    feed(receive, chunks * 4)
+    assert feed(receive, chunks) < 10 * before_s + 0.05
+    tracemalloc.start()
+    feed(receive, chunks)
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 4 * MAX_LINE_BYTES
+    receive(b"\n::progress 1/2\n")
+    assert progress.recognised == "lines for progress-sse"
+
+
+def test_an_endless_line_may_come_byte_by_byte() -> None:
+    """It is not copied for each of its bytes."""
+    receive = OutputProgress(lambda _: None).receiver()
+    feed(receive, [b"%"] * 10_000)
+    assert feed(receive, [b"%"] * 100_000) < 2
+
+
+def test_what_has_no_mark_of_progress_costs_next_to_nothing() -> None:
+    """Seven megabytes of short lines take three milliseconds; with a regular expression they would take fifty."""
+    output = b"".join(b"%d\n" % number for number in range(1_000_000))
+    chunks = [output[at : at + 65_536] for at in range(0, len(output), 65_536)]
+    assert min(feed(OutputProgress(lambda _: None).receiver(), chunks) for _ in range(10)) < 0.02
+
+
+def test_the_module_is_imported_in_no_time() -> None:
+    """It compiles no regular expression before one is needed."""
+    code = """if True:
+        import progress_sse.client.sync
+        import re
+        re.compile = None
+        from progress_sse.cli.output_progress import OutputProgress
+        OutputProgress(print).receiver()(b"line\\n" * 100)
+        """
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_the_documents_have_the_table_of_the_programs() -> None:
+    """`make recordings` writes it."""
+    page = PAGE.read_text("utf-8")
+    assert with_table(page) == page
+    assert all(f"`{program.shown}`" in page for program in PROGRAMS)
