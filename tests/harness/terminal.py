@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from io import FileIO
+from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
@@ -70,6 +71,7 @@ class Terminal:
         stdin: IO[bytes] | int | None = None,
         stdout: IO[bytes] | int | None = None,
         stderr: IO[bytes] | int | None = None,
+        folder: Path | None = None,
     ) -> subprocess.Popen[bytes]:
         """Start a command in the foreground of the terminal, with other streams for those that are given."""
         ours = [self._slave if each is None else each for each in (stdin, stdout, stderr)]
@@ -80,16 +82,21 @@ class Terminal:
             stdout=ours[1],
             stderr=ours[2],
             env=environment,
+            cwd=folder,
             start_new_session=True,
         )
         self._processes.append(process)
         return process
 
     def run(
-        self, command: Sequence[str], environment: Mapping[str, str], *typed: tuple[bytes, bytes]
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        *typed: tuple[bytes, bytes],
+        folder: Path | None = None,
     ) -> tuple[int, bytes]:
         """Run a command, and type keys after patterns; return its exit status and all that it has shown."""
-        process = self.start(command, environment)
+        process = self.start(command, environment, folder=folder)
         seen = 0
         for pattern, keys in typed:
             seen = self.wait_for(pattern, seen)

@@ -100,7 +100,11 @@ def test_other_streams_than_terminals_stay_what_they_are(tmp_path: Path, other: 
     shown = []
     for prefix in ([], RUN):
         reads, writes = os.pipe()
-        names: dict[str, str | Path] = {"pipe": f"/dev/fd/{reads if other == 0 else writes}", "file": tmp_path / "file", "null": os.devnull}
+        names: dict[str, str | Path] = {
+            "pipe": f"/dev/fd/{reads if other == 0 else writes}",
+            "file": tmp_path / "file",
+            "null": os.devnull,
+        }
         (tmp_path / "file").touch()
         with (
             Terminal() as terminal,
