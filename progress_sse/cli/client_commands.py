@@ -113,7 +113,7 @@ def _log_to_stderr(level: int) -> None:
     "--cancel",
     is_flag=True,
     help="Let readers stop it: by SIGTERM to its process group, and ten seconds later by SIGKILL. "
-    "Beside a terminal the command alone gets them.",
+    "Beside a terminal the command alone gets them, unless --progress gives it a terminal of its own.",
 )
 @click.option(
     "--log",
@@ -123,9 +123,9 @@ def _log_to_stderr(level: int) -> None:
 @click.option(
     "--progress",
     type=click.Choice(["auto"]),
-    help="Find the progress of the command in what it writes: bars, percentages, counts, and lines ::step NAME.",
+    help="Report the progress that it writes: bars, percentages, counts, and lines ::step NAME.",
 )
-@click.option("--pty", is_flag=True, help="Let it write to a terminal even where there is none, with --progress auto.")
+@click.option("--pty", is_flag=True, help="With --progress auto: let it write to a terminal even where we do not.")
 @server_options
 @click.argument("command", nargs=-1, required=True, metavar="-- COMMAND [ARGS]...", type=click.UNPROCESSED)
 def run(command: tuple[str, ...], step: int | str | None, name: str | None, **target: Any) -> None:
@@ -137,6 +137,11 @@ def run(command: tuple[str, ...], step: int | str | None, name: str | None, **ta
     ends it, the exit status is 128 and the number of the signal. The command finds the session in its environment. It
     runs whether or not there is a server to report to. While it runs, the server hears that it does: a step of which
     nothing is heard for half a minute is shown as stalled, and for ten minutes as lost.
+
+    With --progress auto the command has a terminal of its own for each of our streams that is one, and pipes for pipes.
+    Its bytes, keys, size and stops are as without us; a file as stdout stays that file, and is not read. At a terminal
+    a last line on stderr says what was found. A line ::step NAME begins a step. The first one begins the session anew
+    with that step in place of the command; lines that were logged before are lost. With --step it is a message.
     """
     if step is not None and (name is not None or target["profile"] is not None):
         raise click.UsageError(

@@ -7,6 +7,7 @@ import codecs
 import contextlib
 import os
 import select
+import stat
 import sys
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -32,6 +33,9 @@ _TERMINAL_BYTES: Final = 2**16
 
 _LOOK_MS: Final = 1000
 """Milliseconds between two looks whether our terminal has come back to us; shells do not always signal that."""
+
+_STDOUT: Final = 1
+_STDERR: Final = 2
 
 _INSIDE_CHARACTERS: Final = bytes(range(0x80, 0xC0))  # Bytes that go on with a character of UTF-8.
 
@@ -101,6 +105,37 @@ class Ends(NamedTuple):
     source: FileIO
     target: FileIO
     is_terminal: bool = False
+
+
+def is_at_terminal() -> bool:
+    """Return whether stdin and stdout are the terminal in whose foreground we run."""
+    if os.isatty(0) and os.isatty(_STDOUT) and os.path.sameopenfile(0, _STDOUT):
+        with contextlib.suppress(OSError):
+            return os.tcgetpgrp(0) == os.getpgrp()
+    return False
+
+
+def open_ends(pseudo_terminal: Callable[[int], Ends], *, is_logged: bool, is_forced: bool) -> dict[Ends, list[int]]:
+    """Return the ends of the streams that can be read, each with the descriptors of ours that the command has it for.
+
+    A terminal gets a pseudo terminal, which the function makes; if it `is_forced`, so does what is none.
+    """
+    opened: dict[Ends, list[int]] = {}
+    for own in (_STDOUT, _STDERR):
+        same = [owns for owns in opened.values() if os.path.sameopenfile(owns[0], own)]
+        if same:
+            same[0].append(own)
+        elif os.isatty(own) or (is_forced and os.get_inheritable(own)):  # Else it was closed.
+            with contextlib.suppress(OSError):  # There can be no more: it is not read.
+                opened[pseudo_terminal(own)] = [own]
+        elif own == _STDERR or is_logged or _is_pipe(own):
+            opened[pipe(is_large=True)] = [own]
+    return opened
+
+
+def _is_pipe(descriptor: int) -> bool:
+    mode = os.fstat(descriptor).st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
 
 class CopiedStream(NamedTuple):

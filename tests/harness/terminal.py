@@ -67,10 +67,10 @@ class Terminal:
         self,
         command: Sequence[str],
         environment: Mapping[str, str],
-        *,
         stdin: IO[bytes] | int | None = None,
         stdout: IO[bytes] | int | None = None,
         stderr: IO[bytes] | int | None = None,
+        *,
         folder: Path | None = None,
     ) -> subprocess.Popen[bytes]:
         """Start a command in the foreground of the terminal, with other streams for those that are given."""

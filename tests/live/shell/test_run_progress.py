@@ -110,8 +110,8 @@ def test_other_streams_than_terminals_stay_what_they_are(tmp_path: Path, other: 
             Terminal() as terminal,
             Path(names[kind]).open("r+b" if kind == "file" else "rb" if other == 0 else "wb") as file,
         ):
-            stream = {["stdin", "stdout", "stderr"][other]: file}
-            process = terminal.start([*prefix, sys.executable, "-c", TERMINALS], environment(None), **stream)
+            streams = [file if number == other else None for number in range(3)]
+            process = terminal.start([*prefix, sys.executable, "-c", TERMINALS], environment(None), *streams)
             terminal.wait_for(rb"(True|False) \d+ (True|False) \d+ (True|False) \d+\r\n")
             assert process.wait(WAIT_S) == 0
             shown.append(re.sub(rb"progress-sse: [^\n]*\n", b"", terminal.shown))
