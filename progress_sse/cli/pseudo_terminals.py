@@ -87,7 +87,7 @@ class TerminalJob:
 
     def start(self, descriptors: Mapping[int, int]) -> int:
         """Start the command with these descriptors, and return its process id; an `OSError` says why it cannot."""
-        self._is_held = True
+        self._is_held = descriptors[0] != 0  # Else no thread copies.
         self._take()
         self._go.write(b" ".join(b"%d %d" % each for each in descriptors.items()))
         pid = min((int(each) for each in self._answer.readall().split()), default=-errno.EAGAIN)

@@ -263,6 +263,25 @@ def wait_until(server: Server, session_id: str, **wanted: object) -> None:
     asyncio.run(eventually(has_them, WAIT_S))
 
 
+def test_lines_of_a_terminal_are_lines_of_the_log_and_of_the_error(server: Server) -> None:
+    """They end by a carriage return and a line feed there; stdout and stderr are one."""
+    script = "echo begun; printf 'a 1%%\\ra 2%%\\n'; echo disk full >&2; exit 3"
+    command = [*COMMAND, "run", "--session", "lines", "--log", *AUTO, "--", "sh", "-c", script]
+    with Terminal() as terminal:
+        assert terminal.run(command, environment(server.url))[0] == 3
+    lines = httpx.get(server.url + session_path("lines", "log")).json()["lines"]
+    assert [line["text"] for line in lines] == ["begun", "a 2%", "disk full"]
+    assert poll(server, "lines")["steps"][0]["error"] == "exit status 3\nbegun\na 2%\ndisk full"
+
+
+def test_a_command_runs_at_a_terminal_where_no_thread_can_be_started() -> None:
+    """It has our terminal itself then."""
+    without = "import threading; threading.stack_size(2**50); from progress_sse.cli.main import main; main()"
+    run = [sys.executable, "-c", without, "run", "--session", "bare", *AUTO, "--"]
+    command = ["sh", "-c", "seq 3; exit 4"]
+    assert at_terminal([*run, *command]) == at_terminal(command)
+
+
 def test_what_a_command_draws_moves_its_step(server: Server) -> None:
     """A line at the end says what was found, at a terminal alone."""
     command = [*COMMAND, "run", "--session", "drawn", *AUTO, "--", "sh", "-c", BARS]
