@@ -196,10 +196,10 @@ def is_over(pid: int) -> bool:
         return True
 
 
-def test_the_command_of_a_killed_run_gets_a_hangup(reporting: str) -> None:
-    """As if its terminal had gone."""
+def test_the_command_of_a_killed_run_gets_a_hangup() -> None:
+    """As if its terminal had gone; this one does not read it."""
     with Terminal() as terminal:
-        process = terminal.start(reporting.split(), environment(None))
+        process = terminal.start([*RUN, "sh", "-c", "echo ready $$; exec sleep 600"], environment(None))
         terminal.wait_for(rb"ready \d+\r\n")
         process.kill()
         assert process.wait(WAIT_S) == -signal.SIGKILL
