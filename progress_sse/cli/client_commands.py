@@ -115,13 +115,19 @@ def _log_to_stderr(level: int) -> None:
     "--cancel",
     is_flag=True,
     help="Let readers stop it: by SIGTERM to its process group, and ten seconds later by SIGKILL. "
-    "Beside a terminal the command alone gets them.",
+    "Beside a terminal the command alone gets them, unless --progress gives it a terminal of its own.",
 )
 @click.option(
     "--log",
     is_flag=True,
     help="Add each line that it writes to the log of the session, which all readers read. It then writes to a pipe.",
 )
+@click.option(
+    "--progress",
+    type=click.Choice(["auto"]),
+    help="Report the progress that it writes: bars, percentages, counts, and lines ::step NAME.",
+)
+@click.option("--pty", is_flag=True, help="With --progress auto: let it write to a terminal even where we do not.")
 @no_osc
 @server_options
 @click.argument("command", nargs=-1, required=True, metavar="-- COMMAND [ARGS]...", type=click.UNPROCESSED)
@@ -134,11 +140,18 @@ def run(command: tuple[str, ...], step: int | str | None, name: str | None, **ta
     ends it, the exit status is 128 and the number of the signal. The command finds the session in its environment. It
     runs whether or not there is a server to report to. While it runs, the server hears that it does: a step of which
     nothing is heard for half a minute is shown as stalled, and for ten minutes as lost.
+
+    With --progress auto the command has a terminal of its own for each of our streams that is one, and pipes for pipes.
+    Its bytes, keys, size and stops are as without us; a file as stdout stays that file, and is not read. At a terminal
+    a last line on stderr says what was found. A line ::step NAME begins a step. The first one begins the session anew
+    with that step in place of the command; lines that were logged before are lost. With --step it is a message.
     """
     if step is not None and (name is not None or target["profile"] is not None):
         raise click.UsageError(
             "--name and --profile are for a session that begins afresh; with --step the session is there already."
         )
+    if target["pty"] and target["progress"] is None:
+        raise click.UsageError("--pty needs --progress auto.")
     if sys.platform == "linux":
         from progress_sse.cli.run_command import Target
         from progress_sse.cli.run_command import run as run_command

@@ -7,11 +7,12 @@ import codecs
 import contextlib
 import os
 import select
+import stat
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from io import FileIO
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from progress_sse.client.errors import SuppressReportingErrors
 from progress_sse.story.plain_text import plain
@@ -26,6 +27,15 @@ MAX_LINE_BYTES: Final = 65_536
 
 _CHUNK_BYTES: Final = 2**20
 """Bytes of a read: as many as a pipe holds at most [pipe(7)], so that one read takes all that is in it."""
+
+_TERMINAL_BYTES: Final = 2**16
+"""Bytes that a pseudo terminal holds at most, by far."""
+
+_LOOK_MS: Final = 1000
+"""Milliseconds between two looks whether our terminal has come back to us; shells do not always signal that."""
+
+_STDOUT: Final = 1
+_STDERR: Final = 2
 
 _INSIDE_CHARACTERS: Final = bytes(range(0x80, 0xC0))  # Bytes that go on with a character of UTF-8.
 
@@ -81,54 +91,128 @@ class LoggedLines:
             self._log(text)
 
 
+class Command(NamedTuple):
+    """What to run, and the signal mask that it gets."""
+
+    arguments: tuple[str, ...]
+    environment: Mapping[str, str]
+    mask: Collection[int]
+
+
+class Ends(NamedTuple):
+    """The end of a pipe or of a pseudo terminal that we read, and the one that the command writes."""
+
+    source: FileIO
+    target: FileIO
+    is_terminal: bool = False
+
+
+def is_at_terminal() -> bool:
+    """Return whether stdin and stdout are the terminal in whose foreground we run."""
+    if os.isatty(0) and os.isatty(_STDOUT) and os.path.sameopenfile(0, _STDOUT):
+        with contextlib.suppress(OSError):
+            return os.tcgetpgrp(0) == os.getpgrp()
+    return False
+
+
+def open_ends(pseudo_terminal: Callable[[int], Ends], *, is_logged: bool, is_forced: bool) -> dict[Ends, list[int]]:
+    """Return the ends of the streams that can be read, each with the descriptors of ours that the command has it for.
+
+    A terminal gets a pseudo terminal, which the function makes; if it `is_forced`, so does what is none.
+    """
+    opened: dict[Ends, list[int]] = {}
+    for own in (_STDOUT, _STDERR):
+        same = [owns for owns in opened.values() if os.path.sameopenfile(owns[0], own)]
+        if same:
+            same[0].append(own)
+        elif os.isatty(own) or (is_forced and os.get_inheritable(own)):  # Else it was closed.
+            with contextlib.suppress(OSError):  # There can be no more: it is not read.
+                opened[pseudo_terminal(own)] = [own]
+        elif own == _STDERR or is_logged or _is_pipe(own):
+            opened[pipe(is_large=True)] = [own]
+    return opened
+
+
+def _is_pipe(descriptor: int) -> bool:
+    mode = os.fstat(descriptor).st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+
+
 class CopiedStream(NamedTuple):
     """A stream of a command, which is copied to `descriptor`, our own stream, and to receivers.
 
-    With `is_vital` a write of the command fails once our own stream is closed.
+    With `is_vital` a write of the command fails once our own stream is closed. It may have `others` of our streams as
+    well, and `ends` that are open already.
     """
 
     descriptor: int
     receivers: Sequence[Receiver]
     is_vital: bool = False
+    others: Sequence[int] = ()
+    ends: Ends | None = None
+
+
+class Keyboard(Protocol):
+    """Passes on what is typed, by the thread that copies."""
+
+    def awaited(self) -> dict[int, int]:
+        """Return the descriptors to wait for, each with its events."""
+
+    def pass_on(self, ready: Collection[int]) -> None:
+        """Pass on what has come."""
 
 
 @contextlib.contextmanager
-def copied(*streams: CopiedStream) -> Iterator[dict[int, int]]:
+def copied(*streams: CopiedStream, keyboard: Keyboard | None = None) -> Iterator[dict[int, int]]:
     """Yield the command's descriptors for our own streams, and copy them; our own ones, if no thread can start."""
     with contextlib.ExitStack() as pipes:
-        pairs = [pipes.enter_context(_pipe()) for _ in streams]
-        ended, at_end = pipes.enter_context(_pipe())
-        copier = _Copier([(source, each) for (source, _), each in zip(pairs, streams, strict=True)], ended.fileno())
+        pairs = [_entered(pipes, each.ends or pipe()) for each in streams]
+        ended, at_end, _ = _entered(pipes, pipe())
+        copier = _Copier([(ends, each) for ends, each in zip(pairs, streams, strict=True)], ended.fileno(), keyboard)
         thread = threading.Thread(target=copier.run, daemon=True)
         is_started = False
         with SuppressReportingErrors():
             thread.start()
             is_started = True
         try:
-            numbers = zip((each.descriptor for each in streams), (target.fileno() for _, target in pairs), strict=True)
-            yield {own: target if is_started else own for own, target in numbers}
+            yield {
+                own: ends.target.fileno() if is_started else own
+                for ends, each in zip(pairs, streams, strict=True)
+                for own in (each.descriptor, *each.others)
+            }
         finally:
-            for _, target in pairs:
-                target.close()
+            for ends in pairs:
+                ends.target.close()
             at_end.close()
             if is_started:
                 thread.join()
 
 
-@contextlib.contextmanager
-def _pipe() -> Iterator[tuple[FileIO, FileIO]]:
+def _entered(pipes: contextlib.ExitStack, ends: Ends) -> Ends:
+    pipes.enter_context(ends.source)
+    pipes.enter_context(ends.target)
+    return ends
+
+
+def pipe(*, is_large: bool = False) -> Ends:
+    """Return the ends of a new pipe, which holds as much as one read takes if it is large and that is allowed."""
     read_end, write_end = os.pipe()
-    with FileIO(read_end) as source, FileIO(write_end, "w") as target:
-        yield source, target
+    if is_large:
+        import fcntl
+
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(write_end, fcntl.F_SETPIPE_SZ, _CHUNK_BYTES)
+    return Ends(FileIO(read_end), FileIO(write_end, "w"))
 
 
 class _Copier:
     """Copies the streams of a command, all by one thread, so that they mix as the command has written them."""
 
-    def __init__(self, streams: Sequence[tuple[FileIO, CopiedStream]], ended: int) -> None:
+    def __init__(self, streams: Sequence[tuple[Ends, CopiedStream]], ended: int, keyboard: Keyboard | None) -> None:
         self._open = list(streams)
         self._receivers = [receiver for _, stream in streams for receiver in stream.receivers]
         self._ended = ended
+        self._keyboard = keyboard
 
     def run(self) -> None:
         """Copy until the command has ended, and what is in the pipes then: others that it leaves behind may hold them.
@@ -138,24 +222,37 @@ class _Copier:
         try:
             ready: set[int] = set()
             while self._open and self._ended not in ready:
-                awaited = [self._ended, *(source.fileno() for source, _ in self._open)]
-                ready = _ready(dict.fromkeys(awaited, select.POLLIN))
-                self._open = [each for each in self._open if each[0].fileno() not in ready or _copy(*each)]
+                awaited = dict.fromkeys([self._ended, *(ends.source.fileno() for ends, _ in self._open)], select.POLLIN)
+                if self._keyboard is None:
+                    ready = _ready(awaited)
+                else:
+                    ready = _ready(awaited | self._keyboard.awaited(), _LOOK_MS)
+                    self._keyboard.pass_on(ready)
+                self._open = [each for each in self._open if each[0].source.fileno() not in ready or _copy(*each)]
         finally:
-            for source, _ in self._open:
-                source.close()
+            for ends, _ in self._open:
+                ends.source.close()
         _hand_to(self._receivers, b"")
 
 
-def _copy(source: FileIO, stream: CopiedStream) -> bool:
+def _copy(ends: Ends, stream: CopiedStream) -> bool:
     """Copy what has come, and return whether there may be more."""
-    chunk = os.read(source.fileno(), _CHUNK_BYTES)
+    chunk = _all_of_terminal(ends.source) if ends.is_terminal else os.read(ends.source.fileno(), _CHUNK_BYTES)
     if chunk:
         _hand_to(stream.receivers, chunk)
     if not write(stream.descriptor, chunk) and stream.is_vital:
-        source.close()
+        ends.source.close()
         return False
-    return bool(chunk)
+    return bool(chunk) or ends.is_terminal
+
+
+def _all_of_terminal(master: FileIO) -> bytes:
+    """Return all that is there, of which a read takes a page at most, though a writer may be as fast."""
+    chunks: list[bytes] = []
+    with contextlib.suppress(OSError):  # There is no more now, or all processes have closed the other end.
+        while sum(map(len, chunks)) < _TERMINAL_BYTES:
+            chunks.append(os.read(master.fileno(), _CHUNK_BYTES))
+    return b"".join(chunks)
 
 
 def _hand_to(receivers: Iterable[Receiver], chunk: bytes) -> None:
@@ -176,9 +273,9 @@ def write(descriptor: int, data: bytes) -> bool:
     return False
 
 
-def _ready(awaited: Mapping[int, int]) -> set[int]:
+def _ready(awaited: Mapping[int, int], timeout_ms: int | None = None) -> set[int]:
     """Wait for descriptors, each for its event, and return those that are ready; `select` takes none beyond 1023."""
     poll = select.poll()
     for descriptor, event in awaited.items():
         poll.register(descriptor, event)
-    return {descriptor for descriptor, _ in poll.poll()}
+    return {descriptor for descriptor, _ in poll.poll(timeout_ms)}

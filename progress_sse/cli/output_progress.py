@@ -148,7 +148,7 @@ class OutputProgress:
         last = self._furthest[self._step]
         has_other_text = source == _OWN and value == last[1:3] and message not in (None, last.message)
         if has_other_text or _rises(last.current, last.total, *value):
-            self._furthest[self._step] = found = Found(self._step, *value, message)
+            self._furthest[self._step] = found = Found(self._step, *value, message, source == _TERMINAL)
             self._report(found)
 
 

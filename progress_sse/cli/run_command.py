@@ -2,7 +2,8 @@
 
 The command runs as if there were no reporting. It has our stdin and stdout, and gets the signals that come to this
 process. Its stderr is copied to ours at once, and its end is kept for the error of the step. With `--log` its stdout is
-copied too, and each line of both becomes a line of the log. Its exit status becomes ours, even if reports fail.
+copied too, and each line of both becomes a line of the log. Its exit status becomes ours, even if reports fail. With
+`--progress auto` what it writes is read for its progress; terminals and pipes stay such for it, by copies of their own.
 
 With `--cancel` a reader may stop it: SIGTERM, and after a grace SIGKILL, to its process group. SIGKILL comes also if
 the command has ended and others of its group have not. Beside a terminal the command stays in the group of the job of
@@ -11,19 +12,25 @@ the shell, so that it can read from the terminal; the signals then go to the com
 
 import contextlib
 import errno
+import logging
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import PurePath
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from progress_sse._internal.terminal_progress import on_stderr
+from progress_sse._internal.terminal_progress import TerminalProgress, on_stderr
 from progress_sse.client.config import ATTEMPT
+from progress_sse.client.definitions import definitions
 from progress_sse.client.errors import Cancelled
 from progress_sse.client.inbox import Request
-from progress_sse.client.sync import Progress
+from progress_sse.client.own_log import log
+from progress_sse.client.reports import Create
+from progress_sse.client.sync import Progress, Step
 from progress_sse.core.asks import AskKind
 from progress_sse.core.updates import StepRef
 from progress_sse.story.drawing import TabState
@@ -31,18 +38,30 @@ from progress_sse.story.drawing import TabState
 assert sys.platform == "linux", "the command checks it"
 
 from progress_sse.cli.copied_streams import (  # noqa: E402  # which exist on Linux alone
+    Command,
     CopiedStream,
+    Ends,
     LoggedLines,
+    Receiver,
     Tail,
     copied,
+    is_at_terminal,
+    open_ends,
+    pipe,
     write,
 )
+
+if TYPE_CHECKING:
+    from progress_sse.cli.output_progress import Found, OutputProgress
+    from progress_sse.cli.pseudo_terminals import TerminalJob
 
 GRACE_S: Final = 10.0
 """Seconds from SIGTERM to SIGKILL."""
 
 LOOK_S: Final = 0.05
 """Seconds between two looks whether the group of a command that has ended is empty."""
+
+NOTHING_FOUND: Final = "found no progress in the output; see progress-sse run --help"
 
 WAKE: Final = signal.SIGRTMIN
 """Wakes the thread that waits for the command; this process sends it to itself."""
@@ -51,9 +70,9 @@ WAKE: Final = signal.SIGRTMIN
 class CommandStop:
     """Whether the command is to be stopped, and how far that is; with `has_group` it gets a group of its own."""
 
-    def __init__(self, step: StepRef, *, may_stop: bool) -> None:
-        self.has_group = may_stop and not _has_terminal()
-        self._step = step
+    def __init__(self, step: StepRef, *, may_stop: bool, has_session: bool = False) -> None:
+        self.has_group = may_stop and (has_session or not _has_terminal())
+        self.step = step
         self._request: Request | None = None
         self._kill_at: float | None = None
         self._has_begun = False
@@ -66,7 +85,7 @@ class CommandStop:
 
     def ask(self, request: Request) -> None:
         """Let the command be stopped, if that is what a reader asks; called from another thread."""
-        if request.concerns(self._step):
+        if request.concerns(self.step):
             self._request = request
             os.kill(os.getpid(), WAKE)
 
@@ -132,6 +151,9 @@ def _has_terminal() -> bool:
     return False
 
 
+OF_TERMINALS: Final = frozenset({signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT, signal.SIGTTIN, signal.SIGTTOU})
+"""Signals to the job of a terminal. Those to stop it stop us once they have stopped the command."""
+
 PASSED_ON: Final = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 
 NOT_FOUND: Final = 127
@@ -156,7 +178,70 @@ class Target(NamedTuple):
     cancel: bool = False
     profile: str | None = None
     log: bool = False
+    progress: str | None = None
+    pty: bool = False
     no_osc: bool = False
+
+
+class CommandProgress(Progress):
+    """The session of a command, whose output may name its steps.
+
+    The first name begins the session anew, open-ended, with a step of that name in place of the command's. Later ones
+    append steps. In a session that is there already a name is a message.
+    """
+
+    running: Step
+    tab: TerminalProgress
+    has_named_steps = False
+    _name: str | None = None
+    _number = 0
+
+    def take(self, stop: CommandStop, found: "Found") -> None:
+        """Report what the output says now; called from another thread."""
+        message = found.message
+        if found.step != self._name:
+            self._name = found.step
+            if found.step is None or self._creation is None:
+                message = message or found.step
+            else:
+                self._begin_step(found.step, self._creation)
+                stop.step = self._number
+        if found.current or found.total is not None or message is not None:
+            self.running.report(found.current, found.total, message=message)
+        if found.is_in_tab:
+            self.tab.silence()
+        else:
+            self.tab.set(TabState(1, 100 * found.current // found.total) if found.total else TabState(3))
+
+    def _begin_step(self, name: str, creation: Create) -> None:
+        self._number += 1
+        if self.has_named_steps:
+            self.running.complete()
+            self.plan([name])
+        else:
+            self.has_named_steps = True
+            self._creation = replace(creation, steps=definitions([name]), open_ended=True)
+            self.put(self._begun_anew)
+        self.running = self.step(self._number)
+        self.running.start()
+
+    def _begun_anew(self) -> Create:
+        assert self._creation is not None
+        return self._creation
+
+    def end(self, status: int, error: str) -> None:
+        """Report how the command has ended."""
+        if status == 0:
+            self.running.complete()
+        else:
+            self.running.fail(error)
+            self.tab.set(TabState(2))
+        if self.has_named_steps:
+            self.finish() if status == 0 else self.fail(error)
+
+    def log_line(self, text: str) -> None:
+        """Log as of the step that runs."""
+        self.running.log(text)
 
 
 def run(command: tuple[str, ...], target: Target) -> int:
@@ -165,32 +250,37 @@ def run(command: tuple[str, ...], target: Target) -> int:
     Without a `step` the session begins afresh, and the command is its only one, called `name` or like the command.
     """
     _occupy_closed_descriptors()
-    awaited = {*PASSED_ON, signal.SIGCHLD, WAKE}
-    # Before there is any thread: each has this mask, so that the signals come to `_wait` and nowhere else.
+    execution = Execution(is_read=target.progress is not None, is_logged=target.log, is_forced=target.pty)
+    awaited = {*PASSED_ON, *execution.signals, signal.SIGCHLD, WAKE}
+    # Before there is any thread: each has this mask, so that the signals come to `Execution` and nowhere else.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
     progress = _progress(command, target)
-    step = progress.step(target.step or 1)
-    stop = CommandStop(target.step or 1, may_stop=target.cancel)
+    execution.prepare(Command(command, _environment(target, progress), mask))
+    progress.running = progress.step(target.step or 1)
+    stop = CommandStop(target.step or 1, may_stop=target.cancel, has_session=execution.job is not None)
+    output = _output(partial(progress.take, stop)) if target.progress is not None else None
     if target.cancel:
         progress.on_request(stop.ask)
-    step.start()
-    tab = on_stderr(no_osc=target.no_osc)
-    tab.set(TabState(3))
-    environment = _environment(target, progress)
-    status, error = _execute(command, environment, mask, stop, step.log if target.log else None)
+    progress.running.start()
+    progress.tab = on_stderr(no_osc=target.no_osc)
+    progress.tab.set(TabState(3))
+    status, error = execution.run(stop, output, progress.log_line if target.log else None)
     if stop.cancellation is not None:
-        (step if target.step is not None else progress).fail(stop.cancellation)
-    elif status == 0:
-        step.complete()
+        (progress.running if target.step is not None else progress).fail(stop.cancellation)
     else:
-        step.fail(error)
-        tab.set(TabState(2))
-    tab.close()  # Signals still wait.
+        progress.end(status, error)
+    progress.tab.close()  # Signals still wait.
     with contextlib.suppress(KeyboardInterrupt):
         signal.signal(WAKE, signal.SIG_IGN)  # A reader may still ask, and the signal would end us.
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         progress.close()
     return status
+
+
+def _output(report: "Callable[[Found], None]") -> "OutputProgress":
+    from progress_sse.cli.output_progress import OutputProgress
+
+    return OutputProgress(report)
 
 
 def _occupy_closed_descriptors() -> None:
@@ -201,18 +291,14 @@ def _occupy_closed_descriptors() -> None:
     os.close(descriptor)
 
 
-def _progress(command: tuple[str, ...], target: Target) -> Progress:
+def _progress(command: tuple[str, ...], target: Target) -> CommandProgress:
     accepts: list[AskKind] = ["cancel"] if target.cancel else []
     if target.step is not None:
-        return Progress.attach(target.session_id, url=target.url, token=target.token, accepts=accepts)
+        return CommandProgress.attach(target.session_id, url=target.url, token=target.token, accepts=accepts)
     steps = [target.name or PurePath(command[0]).name or _shown(command)]
-    return Progress(
+    return CommandProgress(
         target.session_id, steps=steps, profile=target.profile, url=target.url, token=target.token, accepts=accepts
     )
-
-
-def _shown(command: tuple[str, ...]) -> str:
-    return command[0] or "''"
 
 
 def _environment(target: Target, progress: Progress) -> dict[str, str]:
@@ -227,71 +313,130 @@ def _environment(target: Target, progress: Progress) -> dict[str, str]:
     return {**os.environ, **{name: value for name, value in given.items() if value is not None}}
 
 
-def _execute(
-    command: tuple[str, ...],
-    environment: Mapping[str, str],
-    mask: Collection[int],
-    stop: CommandStop,
-    log: Callable[[str], None] | None,
-) -> tuple[int, str]:
-    """Run the command, and return its exit status, and the error of its step where that is not 0."""
-    tail = Tail()
-    streams = [CopiedStream(_STDERR, [tail.add])]
-    if log is not None:
-        stdout = CopiedStream(_STDOUT, [LoggedLines(log).add], is_vital=True)
-        streams = [stdout, CopiedStream(_STDERR, [tail.add, LoggedLines(log).add])]
-    # An ignored SIGCHLD, which may be inherited, would never come.
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    with copied(*streams) as descriptors:
+class Execution:
+    """A command that runs, with copies of our streams, and perhaps as the job of a terminal of its own."""
+
+    def __init__(self, *, is_read: bool, is_logged: bool, is_forced: bool) -> None:
+        """Open what the command gets for our streams: for all that can be read, or for stderr and what is logged."""
+        self.job: TerminalJob | None = None
+        self._is_whole = is_read and is_at_terminal()
+        if is_read:
+            self._copies = open_ends(self._pseudo_terminal, is_logged=is_logged, is_forced=is_forced)
+        else:
+            self._copies = {pipe(): [own] for own in (_STDOUT, _STDERR) if own == _STDERR or is_logged}
+        self._terminals = [ends for ends in self._copies if ends.is_terminal]
+        self._is_whole &= any(_STDOUT in self._copies[ends] for ends in self._terminals)
+        self.signals: Collection[int] = OF_TERMINALS if self._is_whole else [signal.SIGWINCH] if self._terminals else ()
+
+    def _pseudo_terminal(self, own: int) -> Ends:
+        from progress_sse.cli.pseudo_terminals import pseudo_terminal
+
+        return pseudo_terminal(own, is_whole=self._is_whole and own == _STDOUT)
+
+    def prepare(self, command: Command) -> None:
+        """Choose the command, while there are no threads yet."""
+        self._command = command
+        if self._is_whole:
+            from progress_sse.cli.pseudo_terminals import TerminalJob
+
+            next(iter(self._copies.values())).append(0)
+            self.job = TerminalJob([*self._copies], command)
+
+    def run(
+        self, stop: CommandStop, output: "OutputProgress | None", log_lines: Callable[[str], None] | None
+    ) -> tuple[int, str]:
+        """Run it, and return its exit status, and the error of its step where that is not 0."""
+        tail = Tail()
+        streams = []
+        for ends, (own, *others) in self._copies.items():
+            receivers: list[Receiver] = [tail.add] if _STDERR in (own, *others) else []
+            receivers += [output.receiver()] if output is not None else []
+            receivers += [LoggedLines(log_lines).add] if log_lines is not None else []
+            streams.append(CopiedStream(own, receivers, own == _STDOUT, others, ends))
+        # An ignored SIGCHLD, which may be inherited, would never come.
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         try:
-            pid = _spawn(command, environment, mask, descriptors, has_group=stop.has_group)
+            with self.job or contextlib.nullcontext(), copied(*streams, keyboard=self.job) as descriptors:
+                status = self._wait(self._start(descriptors, stop), stop)
         except OSError as error:
-            text = f"cannot run {_shown(command)}: {error.strerror}"
+            text = f"cannot run {_shown(self._command.arguments)}: {error.strerror}"
             write(_STDERR, os.fsencode(f"progress-sse: {text}\n"))
             return NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE, text
-        status = _wait(pid, stop)
-    return status, f"{_describe(status)}\n{tail.text()}".rstrip()
+        if output is not None:
+            log(logging.INFO, NOTHING_FOUND if output.recognised is None else f"found {output.recognised}")
+        return status, f"{_describe(status)}\n{tail.text()}".rstrip()
 
+    def _start(self, descriptors: Mapping[int, int], stop: CommandStop) -> int:
+        """Start the command, and return its process id; an `OSError` says that it cannot be started."""
+        arguments, environment, mask = self._command
+        if not arguments[0]:  # Python would raise a ValueError.
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        if self.job is not None:
+            return self.job.start(descriptors)
+        group: dict[str, Any] = {"setpgroup": 0} if stop.has_group else {}
+        return os.posix_spawnp(
+            arguments[0],
+            arguments,
+            environment,
+            file_actions=[(os.POSIX_SPAWN_DUP2, source, own) for own, source in descriptors.items()],
+            setsigmask=mask,
+            setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],  # Python ignores them.
+            **group,
+        )
 
-def _spawn(
-    command: tuple[str, ...],
-    environment: Mapping[str, str],
-    mask: Collection[int],
-    streams: Mapping[int, int],
-    *,
-    has_group: bool,
-) -> int:
-    """Start a command, and return its process id; an `OSError` says that it cannot be started."""
-    if not command[0]:  # Python would raise a ValueError.
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
-    group: dict[str, Any] = {"setpgroup": 0} if has_group else {}
-    return os.posix_spawnp(
-        command[0],
-        command,
-        environment,
-        file_actions=[(os.POSIX_SPAWN_DUP2, source, descriptor) for descriptor, source in streams.items()],
-        setsigmask=mask,
-        setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],  # Python ignores them.
-        **group,
-    )
+    def _wait(self, pid: int, stop: CommandStop) -> int:
+        """Pass on signals until the command has ended, and its group if it was stopped; return its exit status."""
+        code: int | None = None
+        while code is None or stop.has_left_others(pid):
+            received = stop.next_signal(pid, {*PASSED_ON, *self.signals, signal.SIGCHLD})
+            if received is None:
+                continue
+            if received.si_signo in self.signals:
+                self._heed(received.si_signo, pid)
+            elif received.si_signo != signal.SIGCHLD:
+                self._pass_on(received, pid, stop)
+            elif code is None:
+                code = self._ended(pid, stop)
+        return code if code >= 0 else SIGNALLED - code
 
-
-def _wait(pid: int, stop: CommandStop) -> int:
-    """Pass on signals until the command has ended, and its group if it was stopped; return its exit status."""
-    code: int | None = None
-    while code is None or stop.has_left_others(pid):
-        received = stop.next_signal(pid, {*PASSED_ON, signal.SIGCHLD})
-        if received is None:
-            continue
-        if received.si_signo != signal.SIGCHLD:
-            if not _is_shared(received):
-                stop.send(pid, received.si_signo)
-        elif code is None:
+    def _ended(self, pid: int, stop: CommandStop) -> int | None:
+        """Return the exit code of the command if it has ended; stop if it has stopped."""
+        if self.job is None:
             ended, status = os.waitpid(pid, os.WNOHANG)
-            if ended:
-                code = os.waitstatus_to_exitcode(status)
-                stop.end()
-    return code if code >= 0 else SIGNALLED - code
+        else:
+            ended, status = os.waitpid(self.job.leader, os.WNOHANG | os.WUNTRACED)
+        if not ended:
+            return None
+        if self.job is not None:
+            self.job.note_modes()
+            if os.WIFSTOPPED(status):
+                self.job.suspend()
+                return None
+        stop.end()
+        return os.waitstatus_to_exitcode(status)
+
+    def _pass_on(self, received: signal.struct_siginfo, pid: int, stop: CommandStop) -> None:
+        if self.job is not None and received.si_code == _SI_KERNEL:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(pid, received.si_signo)
+        elif self.job is not None or not _is_shared(received):
+            stop.send(pid, received.si_signo)
+
+    def _heed(self, number: int, pid: int) -> None:
+        """Do for the command what a signal asks of one at a terminal."""
+        if number == signal.SIGWINCH:
+            from progress_sse.cli.pseudo_terminals import resize
+
+            resize(self._terminals)
+        if number == signal.SIGCONT and self.job is not None:
+            self.job.resume()
+        elif number == signal.SIGTSTP or (number == signal.SIGWINCH and self.job is None):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, number)
+
+
+def _shown(command: Sequence[str]) -> str:
+    return command[0] or "''"
 
 
 def _is_shared(received: signal.struct_siginfo) -> bool:

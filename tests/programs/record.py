@@ -10,6 +10,8 @@ import sys
 import tempfile
 import termios
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -56,19 +58,26 @@ def main(names: list[str]) -> None:
 
 def recorded(program: Program) -> bytes:
     """Run a program, and return what it writes to its terminal."""
+    with prepared(program) as (folder, environment):
+        output = _run_at_terminal(program.command, folder, environment)
+    names = {environment["SITE"].removeprefix("http://"): "files.test:8080", str(folder): "/home/worker/jobs"}
+    return _anonymous(output, {**names, sys.prefix: "/usr/python"})
+
+
+@contextmanager
+def prepared(program: Program) -> Iterator[tuple[Path, dict[str, str]]]:
+    """Yield a folder with the files of a program, and the environment in which it runs there."""
     subprocess.run([".ci/need", *program.needs], check=True)
     with tempfile.TemporaryDirectory(prefix="job-") as name:
         folder = Path(name)
         (folder / "served").mkdir()
         with ThreadingHTTPServer(("127.0.0.1", 0), partial(_SlowFiles, directory=folder / "served")) as server:
             Thread(target=server.serve_forever, daemon=True).start()
-            site = f"127.0.0.1:{server.server_port}"
-            environment = _environment(site, folder)
+            environment = _environment(f"127.0.0.1:{server.server_port}", folder)
             prepare = ["sh", "-ec", program.prepare]
             subprocess.run(prepare, cwd=folder, env=environment, stdout=subprocess.DEVNULL, check=True, timeout=LIMIT_S)
-            output = _run_at_terminal(program.command, folder, environment)
+            yield folder, environment
             server.shutdown()
-    return _anonymous(output, {site: "files.test:8080", name: "/home/worker/jobs", sys.prefix: "/usr/python"})
 
 
 def _environment(site: str, folder: Path) -> dict[str, str]:
