@@ -56,7 +56,7 @@ _BAR: Final = r"\[[#=>. -]{3,}\]|[#=.]{3,}|[\u2501\u2578\u257a\u2580-\u259f]+|\(
 
 _COLOURS: Final = rb"\x1b\[(?:[0-9;]*m|0?K)"
 _TOKENS: Final = (
-    rb"\r*(?P<line>\n)|(?P<redraw>\r+|\x08{3,}|\x1b\[[0-9;]*[AFGf]|\x1b\[[12]K)|(?P<home>\x1b\[[0-9;]*H)"
+    rb"\r*(?P<line>\n)|(?P<redraw>\r+|\x08{3,}|\x1b\[[0-9;]*[AFGf]|\x1b\[[12]K)"
     rb"|\x1b\[\?(?:1049|47)(?P<screen>[hl])|\x1b\]9;4;(?P<terminal>[0-9;]{0,9})(?:\x07|\x1b\\)"
     rb"|\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]P^_X][^\x07\x1b\r\n]*(?:\x07|\x1b\\)"
     rb"|(?P<unfinished>\x1b(?:\[[0-?]*[ -/]*|[\]P^_X][^\x07\x1b\r\n]*\x1b?|[ -/]*)\Z)|\x1b(?:[ -/]*[0-~])?"
@@ -168,29 +168,26 @@ class _Stream:
         if not chunk:
             self._end_line(is_redrawn=data.startswith((b"\r", b"\b")))
             return
-        if b"\r" in data or b"\b" in data:
+        is_drawing = b"\x1b" in data or b"\r" in data or b"\b" in data
+        if is_drawing:
             whole = data.rstrip(b"\r\b")
             self._pending = data[len(whole) :][-3:]
-            data = whole.replace(b"\r\n", b"\n")
-        if b"\x1b" in data:
-            data = _compiled(_COLOURS).sub(b"", data)
-        if b"\x1b" in data or b"\r" in data or b"\b" in data:
-            self._receive_drawing(data)
-        else:
-            self._receive_lines(data)
+            data = _compiled(_COLOURS).sub(b"", whole.replace(b"\r\n", b"\n"))
+            is_drawing = b"\x1b" in data or b"\r" in data or b"\b" in data
+        (self._receive_drawing if is_drawing else self._receive_lines)(data)
         if self._is_redrawn and len(self._text) < MAX_LINE_BYTES and not self._is_screen:
             self._progress.see_line(self._text, is_redrawn=True, is_complete=False)
 
     def _receive_lines(self, data: bytes) -> None:
-        first, newline, rest = data.partition(b"\n")
-        self._add(first)
-        if newline:
+        lines = [data]
+        if b"\n" in data and _may_show_progress(data):
+            lines = data.split(b"\n")
+        elif b"\n" in data:  # Only the first and the last one may go on elsewhere.
+            lines = [data[: data.index(b"\n")], data[data.rindex(b"\n") + 1 :]]
+        for line in lines[:-1]:
+            self._add(line)
             self._end_line()
-            *lines, last = rest.split(b"\n") if _may_show_progress(rest) else [rest[rest.rfind(b"\n") + 1 :]]
-            for line in lines:
-                self._add(line)
-                self._end_line()
-            self._add(last)
+        self._add(lines[-1])
 
     def _receive_drawing(self, data: bytes) -> None:
         position = 0
@@ -239,7 +236,7 @@ def _value(match: re.Match[bytes]) -> _Value | None:
 
 def _rises(before: int, total_before: int | None, current: int, total: int | None) -> bool:
     if total is None:
-        return total_before is None and current > before
+        return current > before
     return total_before is None or current * total_before > before * total
 
 

@@ -105,6 +105,7 @@ NOTHING = {
     "df": b"/dev/sda1  20G  8.1G  12G  42% /\ntmpfs  2.0G  1.3G  0.7G  63% /tmp\n",
     "df on a terminal": b"/dev/sda1  20G  8.1G  12G  42% /\r\ntmpfs  2.0G  1.3G  0.7G  63% /tmp\r\n",
     "top": b"\x1b[H\x1b[2J%Cpu(s): 2.0 us\x1b[K\r\n 17 root 42.0%\x1b[K\r\n\x1b[H%Cpu(s): 5.0 us 43.0%\x1b[K\r\n",
+    "percentages in lines with brackets": b"load 42% [0%] ok\nload 43% [0%] ok\n",
     "a full screen": b"\x1b[?1049h\x1b[3;1f12%\x1b[3;1f42%\x1b[3;1f60%\x1b[?1049l",
     "coverage": b"a.py      10      5    50%\nb.py      10      1    90%\nTOTAL     20      6    70%\n",
     "dates": b"(11/12) Monday\n(12/12) Tuesday\n12/11 Wednesday\n",
@@ -149,7 +150,7 @@ def test_what_shows_no_progress_gives_nothing(output: bytes) -> None:
     [
         (b"(1 of 40)\n(2 of 40)\n(3 of 40)\n", [(2, 40), (3, 40)]),
         (b"[1 / 1,340] a\n[1,200 / 1,340] b\n", [(1200, 1340)]),
-        (drawn("1% a", "2% b") + b"\x1b[1A\x1b[2K3% c\x1b[G4% d", [(2, 100), (3, 100), (4, 100)]),
+        (drawn("1% a", "2% b") + b"\x1b[1A\x1b[2K3% c\x1b[G4%\x1b[2K5%", [(n, 100) for n in (2, 3, 4, 5)]),
         (
             b"\x1b]9;4;1;5\x07\x1b]9;4;3\x07\x1b]9;4;2\x1b\\\x1b]9;4;2;30\x1b\\\x1b]9;4;4;40\x07\x1b]9;4;0;\x07",
             [(5, 100), (30, 100), (40, 100)],
@@ -158,6 +159,8 @@ def test_what_shows_no_progress_gives_nothing(output: bytes) -> None:
             b"::progress 0/8\n::progress 3/8 three\n::progress 3/8 still\n::progress 3/8 still\n",
             [(0, 8), (3, 8), (3, 8)],
         ),
+        (b"10%\r20%\r\n30%\r", [(20, 100), (30, 100)]),
+        (b"\r::progress 1/23 a\n", [(1, 23)]),
         (b"::progress 12.7% a\n::progress 3% b\n::progress 42%", [(12, 100), (42, 100)]),
         (b"::progress 3/8\n::progress 3/10\n::progress 4/10\n", [(3, 8), (4, 10)]),
     ],
@@ -187,11 +190,12 @@ def test_the_first_form_is_the_only_one() -> None:
 
 def test_a_program_makes_steps() -> None:
     """Each has a share of its own, and recognises anew; one that comes again goes on."""
-    output = b"::progress 9/9\n::step Copy\n::progress 1/2 one\n::step Check\n%b\n::step Copy\n::progress 0/2\n"
-    assert found_in(output % drawn("1%", "2%"))[1] == [
+    first = b"[1/4] a\n::progress 9/9\n::step Copy\n[2/4] b\n::progress 1/2 c\n"
+    later = b"::step Check\n%b\n::step Copy\n::progress 0/2\n" % drawn("1%", "2%")
+    assert found_in(first, later)[1] == [
         Found(None, 9, 9, None),
         Found("Copy", 0, None, None),
-        Found("Copy", 1, 2, "one"),
+        Found("Copy", 1, 2, "c"),
         Found("Check", 0, None, None),
         Found("Check", 2, 100, None),
     ]
@@ -213,9 +217,9 @@ def test_a_redrawn_line_counts_before_its_next_state() -> None:
     """Once its form is known; otherwise a slow loop would be shown one state late."""
     found: list[Found] = []
     receive = OutputProgress(found.append).receiver()
-    for state in ("10% a", "20% b", "30% c", "40% d"):
+    for state in ("a: 10%", "a ( 20%) [==>  ] b", "30% c", "40% d"):
         receive(drawn(state))
-    assert values(found) == [(20, 100), (30, 100), (40, 100)]
+    assert [each[1:] for each in found] == [(20, 100, "a b"), (30, 100, "c"), (40, 100, "d")]
 
 
 def test_texts_are_harmless_and_bounded() -> None:
@@ -259,7 +263,7 @@ HOSTILE = {
 }
 
 
-@pytest.mark.parametrize("start", [b"", b"\r1% a\r2% b\r"], ids=["plain", "redrawn"])
+@pytest.mark.parametrize("start", [b"", b"\r1% a\r2% b\r", b"\x1b]0;"], ids=["plain", "redrawn", "string"])
 @pytest.mark.parametrize("piece", HOSTILE.values(), ids=HOSTILE)
 def test_an_endless_line_takes_little(piece: bytes, start: bytes) -> None:
     """The time of the processor is linear, and memory is bounded; then the next line counts as usual."""
@@ -271,11 +275,12 @@ def test_an_endless_line_takes_little(piece: bytes, start: bytes) -> None:
     before_s = feed(receive, chunks)
     feed(receive, chunks * 4)
     assert feed(receive, chunks) < 10 * before_s + 0.05
+    other = progress.receiver()
     tracemalloc.start()
-    feed(receive, chunks)
+    feed(other, [start, (piece * 65_536)[:65_536], (piece * 65_536)[:65_536]])
     kept, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert kept < 4 * MAX_LINE_BYTES
+    assert kept < 5 * MAX_LINE_BYTES
     receive(b"\n::progress 1/2\n")
     assert progress.recognised == "lines for progress-sse"
 
