@@ -75,12 +75,14 @@ class Found(NamedTuple):
     """How far the command is: `current` of `total` units, of 100 for a percentage, of `None` if it is unknown.
 
     `step` is the name that `::step` gave; `None`: the command's own step. A `message` of `None` leaves it as it is.
+    `is_in_tab`: the command itself shows it in the tab of its terminal.
     """
 
     step: str | None
     current: int
     total: int | None
     message: str | None
+    is_in_tab: bool = False
 
 
 class OutputProgress:

@@ -219,7 +219,7 @@ def test_a_redrawn_line_counts_before_its_next_state() -> None:
     receive = OutputProgress(found.append).receiver()
     for state in ("a: 10%", "a ( 20%) [==>  ] b", "30% c", "40% d"):
         receive(drawn(state))
-    assert [each[1:] for each in found] == [(20, 100, "a b"), (30, 100, "c"), (40, 100, "d")]
+    assert [each[1:4] for each in found] == [(20, 100, "a b"), (30, 100, "c"), (40, 100, "d")]
 
 
 def test_texts_are_harmless_and_bounded() -> None:

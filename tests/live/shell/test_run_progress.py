@@ -18,7 +18,7 @@ from tests.harness.terminal import Terminal
 from tests.live.shell.commands import COMMAND, TOKEN, WAIT_S, environment, finish, poll, start
 
 AUTO = ["--progress", "auto"]
-RUN = [*COMMAND, "run", "--session", "same", *AUTO, "--"]
+RUN = [*COMMAND, "run", "--session", "same", *AUTO, "--no-osc", "--"]
 
 TERMINALS = r"""
 import os, stat

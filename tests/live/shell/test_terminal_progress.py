@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.harness.presence import present
-from tests.harness.serving import Server, session_path
+from tests.harness.serving import Server, eventually, session_path
 from tests.live.shell.commands import COMMAND, TOKEN, WAIT_S, environment, finish, poll, start
 
 READS_PROGRESS = {"TERM": "xterm-256color", "TERM_PROGRAM": "", "LC_TERMINAL": ""}
@@ -161,6 +161,22 @@ def test_a_command_is_shown_at_work(server: Server) -> None:
         run.shown(b"3")
         assert run.end(b"\n") == (status, b"out\n")
         assert run.states() == expected
+
+
+def test_the_tab_shows_how_far_a_command_is(server: Server) -> None:
+    run = running("--progress", "auto", "--", "sh", "-c", r"printf '\r10%%\r55%%\r' >&2; read x", server=server)
+    run.shown(b"1;55")
+    assert run.end(b"\n")[0] == 0
+    assert run.states()[-1] == b"0"
+
+
+async def test_a_command_that_writes_to_the_tab_has_it_alone(server: Server) -> None:
+    """Not even its end is cleared by us."""
+    script = r"printf '\033]9;4;1;20\033\\' >&2; read x"
+    run = running("--session", "alone", "--progress", "auto", "--", "sh", "-c", script, server=server)
+    await eventually(lambda: poll(server, "alone")["steps"][0].get("progress") == {"current": 20, "total": 100}, WAIT_S)
+    assert run.end(b"\n")[0] == 0
+    assert run.states() == [b"3", b"1;20"]
 
 
 def test_a_stopped_terminal_does_not_stop_a_command(server: Server) -> None:
