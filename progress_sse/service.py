@@ -181,13 +181,11 @@ class ProgressService:
     @property
     def fault(self) -> str | None:
         """The part that no longer works, so that only another process helps; `None` if all parts work."""
-        stopped = [task.get_name() for task in self._all_tasks() if self.is_running and task.done()]
+        tasks = [*self._tasks, *(() if self.notifier is None else self.notifier.tasks)]
+        stopped = [task.get_name() for task in tasks if self.is_running and task.done()]
         if stopped:
             return f"{stopped[0]} stopped"
         return "store stuck" if self.store.monitor.longest_wait_s > STUCK_S else None
-
-    def _all_tasks(self) -> list[asyncio.Task[None]]:
-        return [*self._tasks, *(() if self.notifier is None else self.notifier.tasks)]
 
     async def aclose(self) -> None:
         """End all streams, stop the tasks, finish accepted commands, close the store."""

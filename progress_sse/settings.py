@@ -141,9 +141,7 @@ class Settings(BaseSettings):
         None, ge=1, description="Streams and waiting polls that one caller may have open."
     )
     max_sessions_per_stream: int = Field(
-        20,
-        ge=1,
-        description="Sessions that one stream may follow; the pages rely on 20, and poll the rest where it is less.",
+        20, ge=1, description="Sessions of a stream; the pages rely on 20, and poll the rest where it is less."
     )
     max_body_bytes: int = Field(262_144, ge=1, description="Bytes that a request's body may have.")
     max_text_chars: int = Field(
@@ -159,9 +157,7 @@ class Settings(BaseSettings):
         "every origin, but without cookies.",
     )
     frame_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
-        (),
-        description="Origins (`https://wiki.example`), by comma, whose pages may show the pages of this server in a "
-        "frame.",
+        (), description="Origins (`https://wiki.example`), by comma, whose pages may frame the pages of this server."
     )
     publish_token: Annotated[tuple[_Token, ...], NoDecode, BeforeValidator(_split_some)] = Field(
         (), description="Tokens, by comma, one of which a worker must send as `Authorization: Bearer …`."
@@ -197,9 +193,7 @@ class Settings(BaseSettings):
         "whose `X-Forwarded-Proto` gives the scheme.",
     )
     insecure: bool = Field(
-        False,
-        description="Let every client that reaches the server publish: by an address that is not loopback, by any "
-        "name.",
+        False, description="Let all clients that reach the server publish: by any name, and not by loopback alone."
     )
     dev: bool | None = Field(
         None,
@@ -224,8 +218,7 @@ class Settings(BaseSettings):
         None, description="Where vendors reach the operator: `mailto:ops@example.org`, or an https URL."
     )
     push_key_file: Path | None = Field(
-        None,
-        description="Private key of P-256 in PEM. Without it, a store in SQLite or Redis keeps one of its own.",
+        None, description="Private key of P-256 in PEM. Without it, a store in SQLite or Redis keeps one of its own."
     )
     push_hosts: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_some)] = Field(
         ("fcm.googleapis.com", "push.services.mozilla.com", "push.apple.com", "notify.windows.com"),

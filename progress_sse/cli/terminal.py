@@ -15,15 +15,7 @@ from progress_sse.story.headline import absence, conclusion, failures, headline,
 from progress_sse.story.observed_session import ObservedSession, retry_sentence, shown_percentage
 from progress_sse.story.plain_text import log_texts, one_line
 from progress_sse.story.session_state import SessionState, is_over
-from progress_sse.story.step_words import (
-    all_failed_parts,
-    attempt,
-    counted,
-    expectation,
-    over_limit,
-    spent,
-    state_of,
-)
+from progress_sse.story.step_words import all_failed_parts, attempt, counted, expectation, over_limit, spent, state_of
 from progress_sse.story.steps import Step, is_idle
 from progress_sse.story.time_left import has_percentage
 from progress_sse.story.worker_words import LifeSign, request_sentence

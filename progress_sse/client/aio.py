@@ -254,8 +254,6 @@ class CancelScope:
 
 
 class _AsyncioTask:
-    """The task of asyncio in which the block runs."""
-
     def __init__(self) -> None:
         self._task = asyncio.current_task()
         self._cancelling = 0 if self._task is None else self._task.cancelling()
@@ -273,8 +271,6 @@ class _AsyncioTask:
 
 
 class _TrioScope:
-    """A scope of trio around the block."""
-
     def __init__(self) -> None:
         import trio
 

@@ -67,13 +67,7 @@ from progress_sse.core.errors import (
     UnknownStepNameError,
 )
 from progress_sse.core.history import NOTHING_LEARNED, Learned, Lesson, lesson_of
-from progress_sse.core.model import (
-    Session,
-    SessionProgress,
-    SessionStatus,
-    StepDefinition,
-    StepProgress,
-)
+from progress_sse.core.model import Session, SessionProgress, SessionStatus, StepDefinition, StepProgress
 from progress_sse.core.session_rules import create, created, status_of
 from progress_sse.core.step_rules import timestamp
 from progress_sse.core.updates import (

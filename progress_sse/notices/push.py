@@ -268,7 +268,6 @@ class Push:
 
 
 def _key_of(pem: str) -> PushKey:
-    """Return the key pair in the text of a file."""
     try:
         return PushKey(pem.encode())
     except (TypeError, ValueError, UnsupportedAlgorithm) as error:  # A TypeError: it has a password.
@@ -283,7 +282,6 @@ def _add_ca(verify: ssl.SSLContext, pem: str) -> None:
 
 
 def _read_setting(name: str, path: Path) -> str:
-    """Return the text of a file that a setting names."""
     try:
         return read_file(path).decode()
     except (OSError, ValueError) as error:

@@ -85,7 +85,6 @@ class CoalescingTransport:
         return value[:2] if isinstance(value, tuple) else value  # IPv6 has four parts; uvicorn expects two.
 
     def __getattr__(self, name: str) -> Any:
-        """Delegate everything else to the transport."""
         return getattr(self._transport, name)
 
 

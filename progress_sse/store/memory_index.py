@@ -195,7 +195,6 @@ def _is_alike(before: SessionProgress, after: SessionProgress) -> bool:
 
 
 def _entries_of(progress: SessionProgress | None) -> set[tuple[_Place, _Key]]:
-    """Return the sets that a session belongs to, with its key in each."""
     if progress is None:
         return set()
     created_at, session_id = progress.created_at, progress.session_id

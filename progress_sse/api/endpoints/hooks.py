@@ -1,6 +1,5 @@
 """The endpoints by which an operator sees, tests and retries hooks. They show no path, query, header or secret."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from starlette.requests import Request
@@ -23,7 +22,8 @@ async def list_hooks(service: ProgressService, request: Request) -> Reply:
     """`GET /api/hooks`: each hook, what waits for it in the store, and the newest tries of this server."""
     await service.authorizer.check(request, "admin", None)
     hooks = []
-    for name, sender in _senders(service).items():
+    senders = {} if service.notifier is None else service.notifier.senders
+    for name, sender in senders.items():
         waiting, dead = await sender.counts()
         tries = [{"at": past.at, "id": past.notice_id, **_shown(past.tried)} for past in reversed(sender.tries)]
         hooks.append(
@@ -55,10 +55,6 @@ async def retry(service: ProgressService, request: Request) -> Reply:
     await service.authorizer.check(request, "admin", None)
     body = await read_body(request, RetryBody, service.body_limits)
     return json_reply({"retried": await _commanded(service, request).retry(body.id)})
-
-
-def _senders(service: ProgressService) -> "Mapping[str, HookSender]":
-    return {} if service.notifier is None else service.notifier.senders
 
 
 def _commanded(service: ProgressService, request: Request) -> "HookSender":

@@ -75,10 +75,7 @@ def make_parameters(max_sessions_per_stream: int) -> Json:
         "SessionIdsUnlessList": session_ids
         | {"description": "A session; given once for each. Or `prefix`, `label` or `status` instead, for a list."},
         "Prefix": _in_query(
-            "prefix",
-            "Only sessions whose id begins with it.",
-            "nightly-",
-            {"anyOf": [session_id, {"enum": ["", ".", ".."]}]},
+            "prefix", "Only ids that begin with it.", "nightly-", {"anyOf": [session_id, {"enum": ["", ".", ".."]}]}
         ),
         "Labels": _in_query(
             "label",
@@ -111,9 +108,7 @@ def make_parameters(max_sessions_per_stream: int) -> Json:
             "wait=1",
         ),
         "LastEventId": _in_header(
-            "Last-Event-ID",
-            "The id of the last event that the client got; for any other text it gets a `snapshot`.",
-            "3f2a9c-12",
+            "Last-Event-ID", "The id of the last event that the client got; other texts get a `snapshot`.", "3f2a9c-12"
         ),
         "LastEventIdInQuery": _in_query("last_event_id", "The same, for clients that set no headers.", "3f2a9c-12"),
         "Heartbeat": _in_query("heartbeat", "`event` makes heartbeats events; otherwise they are comments.", "event"),

@@ -14,6 +14,7 @@ from progress_sse.core import errors
 from progress_sse.streaming.stream_format import EVENTS as EVENT_STREAM
 from progress_sse.streaming.stream_format import TEXT
 
+JSON_OR_TEXT: Final = ("application/json", TEXT)
 UNCACHED: Final = ("Cache-Control", "Vary")
 """Headers of responses that no cache may give to another client."""
 
@@ -71,6 +72,12 @@ STREAM_OR_TEXT: Final = STREAM._replace(
     description=f"{STREAM.description} Where `Accept` prefers text, a line for each change, until the session is over.",
     media_types=(EVENT_STREAM, TEXT),
 )
+KEEPING: Final = Operation(
+    "Let the browser keep the token in a cookie",
+    {204: ResponseSpec("The cookie is set.", None, (), ("Set-Cookie", *UNCACHED))},
+    (errors.PathNotFoundError, errors.RateExceededError),
+    credentials=("bearer",),
+)
 PAGE: Final = ResponseSpec("The page.", None, ("text/html",), ("Cache-Control",))
 
 OPERATIONS: Final[Mapping[str, Operation]] = {
@@ -80,7 +87,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
             200: ResponseSpec(
                 "The session; `not_found` where it does not exist. Text where `Accept` prefers it.",
                 models.Session,
-                ("application/json", TEXT),
+                JSON_OR_TEXT,
                 POLLED,
             ),
             304: ResponseSpec("The session is unchanged since the `ETag` in `If-None-Match`.", None, (), POLLED),
@@ -122,11 +129,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     ),
     "reportUpdates": Operation(
         "Report several updates, of one session or of several",
-        {
-            200: ResponseSpec(
-                "The result of each; updates of one session are applied in their order.", models.UpdateResults
-            )
-        },
+        {200: ResponseSpec("The results; updates of one session are applied in their order.", models.UpdateResults)},
         action="publish",
         body=BatchBody,
     ),
@@ -233,22 +236,14 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     ),
     "listLogLines": Operation(
         "List lines of the log of a session",
-        {
-            200: ResponseSpec(
-                "Its lines, in order. Text where `Accept` prefers it.", models.LogLines, ("application/json", TEXT)
-            )
-        },
+        {200: ResponseSpec("Its lines, in order. Text where `Accept` prefers it.", models.LogLines, JSON_OR_TEXT)},
         (errors.InvalidRequestError, errors.SessionNotFoundError, errors.StepOutOfRangeError),
         action="read",
         parameters=("AfterLine", "StepOfLines", "MostLines", "Link"),
     ),
     "listSteps": Operation(
         "List the steps of a workflow; or those learned of a profile, with the right `read` to it",
-        {
-            200: ResponseSpec(
-                "The steps of the workflow; or of the profile, as far as enough runs have taught them.", models.Steps
-            )
-        },
+        {200: ResponseSpec("Its steps; those of a profile as far as enough runs have taught them.", models.Steps)},
         (errors.InvalidRequestError, errors.InvalidSessionIdError, errors.UnknownWorkflowError),
         action="read",
         parameters=("Workflow", "ProfileInQuery"),
@@ -266,22 +261,12 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         (errors.InvalidSessionIdError, *WRITING),
         action="publish",
     ),
-    "keepToken": Operation(
-        "Let the browser keep the token in a cookie",
-        {204: ResponseSpec("The cookie is set.", None, (), ("Set-Cookie", *UNCACHED))},
-        (errors.PathNotFoundError, errors.RateExceededError),
-        credentials=("bearer",),
-    ),
+    "keepToken": KEEPING,
     "dropToken": Operation(
         "Let the browser forget the cookie",
         {204: ResponseSpec("The cookie is removed.", None, (), ("Set-Cookie", *UNCACHED))},
     ),
-    "openLink": Operation(
-        "Let the browser keep the token of a link, for the paths of its session",
-        {204: ResponseSpec("The cookie is set.", None, (), ("Set-Cookie", *UNCACHED))},
-        (errors.PathNotFoundError, errors.RateExceededError),
-        credentials=("bearer",),
-    ),
+    "openLink": KEEPING._replace(summary="Let the browser keep the token of a link, for the paths of its session"),
     "issueTicket": Operation(
         "Exchange a token for a ticket that opens one stream",
         {201: ResponseSpec("The ticket.", models.Ticket)},
@@ -291,10 +276,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "getVersion": Operation("Return the version of the server", {200: ResponseSpec("The version.", models.About)}),
     "getLiveness": Operation(
         "Return whether the process works",
-        {
-            200: ResponseSpec("The process works.", models.Health),
-            503: ResponseSpec("The process must be replaced.", models.Health),
-        },
+        {200: ResponseSpec("It works.", models.Health), 503: ResponseSpec("It must be replaced.", models.Health)},
     ),
     "getPush": Operation(
         "Return the key that browsers subscribe to",
@@ -350,10 +332,7 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     ),
     "getReadiness": Operation(
         "Return whether the server is ready for requests",
-        {
-            200: ResponseSpec("The server is ready.", models.Health),
-            503: ResponseSpec("The server is not ready.", models.Health),
-        },
+        {200: ResponseSpec("It is ready.", models.Health), 503: ResponseSpec("It is not ready.", models.Health)},
     ),
     "getMetrics": Operation(
         "Return the metrics, for Prometheus",

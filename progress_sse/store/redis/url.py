@@ -99,11 +99,7 @@ def _sentinel_pool(url: str) -> ConnectionPool:
         },
     )
     return SentinelConnectionPool(  # type: ignore[no-untyped-call]  # likewise
-        master,
-        sentinel,
-        db=_database_number(database),
-        **credentials,
-        **_options(),
+        master, sentinel, db=_database_number(database), **credentials, **_options()
     )
 
 
