@@ -263,8 +263,8 @@ def test_every_field_has_a_description_and_nothing_else_reads_the_environment() 
     # The variables that `serve` and `run` pass to the processes that they start are not settings either, nor those that
     # the demo keeps from its jobs. `serve` names those that are none of ours.
     processes = {"cli/run_command.py", "cli/server_commands.py", "server/sockets.py", "demo/supervisor.py"}
-    # The file of hooks names variables of the operator.
-    assert readers == {"client/config.py", "notices/hooks_file.py", *processes}
+    # The file of hooks names variables of the operator, and terminals theirs.
+    assert readers == {"client/config.py", "notices/hooks_file.py", "_internal/terminal_progress.py", *processes}
 
 
 def test_variables_that_are_none_of_ours_are_named() -> None:
