@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from threading import Barrier
 from typing import Any
 
@@ -139,17 +140,10 @@ def test_errors_are_those_of_spans(traced: Traced, sid: str) -> None:
 )
 def test_what_leaves_the_session_ends_it(recorder: Recorder, error: BaseException, text: str | None) -> None:
     """An error fails it, also one that OpenTelemetry does not record, but no span that cleans up after it."""
-    traced = Traced()
-
-    def job() -> None:
-        with traced.session("a"), traced.span("work"):
-            try:
-                raise error
-            finally:
-                traced.start("clean up").end()
-
-    with pytest.raises(type(error)):
-        job()
+    traced, cleaning = Traced(), ExitStack()
+    cleaning.callback(lambda: traced.start("clean up").end())
+    with pytest.raises(type(error)), traced.session("a"), traced.span("work"), cleaning:
+        raise error
     conclusion = conclusion_of(error)
     assert recorder.of("a")[3:] == [
         ReportPart("work", "clean up", "success"),
