@@ -18,7 +18,7 @@ A task that readers cancel ends by its own ``current().check()``.
 
 import sys
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from inspect import iscoroutinefunction
 from typing import Any, Final, TypeVar, overload
 
@@ -43,26 +43,19 @@ def task(function: Callable[..., T], /) -> "base.Task[..., T]": ...
 def task(**options: Any) -> "Callable[[Callable[..., T]], base.Task[..., T]]": ...
 def task(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     """Declare a task, as Django's own decorator does, with the options of its step beside those of Django."""
+    if function is None:
+        return partial(task, **options)
     declared: dict[str, Any] = {key: options.pop(key) for key in DECLARED if key in options}
 
-    def declare(function: Callable[..., Any]) -> Any:
-        @wraps(function)
-        def run(*args: Any, **options: Any) -> Any:
-            return function(*args, **_without_keys(options))
+    def run(*args: Any, **options: Any) -> Any:
+        return function(*args, **{key: value for key, value in options.items() if key not in KEYS})
 
-        @wraps(function)
-        async def run_async(*args: Any, **options: Any) -> Any:
-            return await function(*args, **_without_keys(options))
+    async def run_async(*args: Any, **options: Any) -> Any:
+        return await run(*args, **options)
 
-        made = base.task(**options)(run_async if iscoroutinefunction(function) else run)
-        _declared[made.func] = declared
-        return made
-
-    return declare if function is None else declare(function)
-
-
-def _without_keys(options: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in options.items() if key not in KEYS}
+    made = base.task(**options)(wraps(function)(run_async if iscoroutinefunction(function) else run))
+    _declared[made.func] = declared
+    return made
 
 
 def _step_of(result: Any) -> TaskStep:

@@ -5,6 +5,7 @@ import json
 import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -115,7 +116,7 @@ async def run_langgraph_graph(program: Any, nights: int) -> object:
 
 
 Step = tuple[str, str, list[str]]
-"""Name, status, and the errors of the parts."""
+"""Name, status, and the errors of itself or else of its parts."""
 
 LOOKED_UP: Step = ("look_up", "success", [])
 NO_ROOM = "no room in Bern for 12 nights"
@@ -147,40 +148,9 @@ async def session_of(server: Server, session_id: str) -> Any:
         return (await client.get(session_path(session_id))).raise_for_status().json()
 
 
-def steps_of(session: Any) -> list[Step]:
-    return [
-        (step["name"], step["status"], [part["error"] for part in step.get("parts", {"listed": []})["listed"]])
-        for step in session["steps"]
-    ]
-
-
-async def run_with_hook(
-    serve: Serve, folder: Path, monkeypatch: pytest.MonkeyPatch, run: Callable[[], Awaitable[None]]
-) -> tuple[Any, list[str]]:
-    """Run at a server with a hook, and return the session in the end and the events of its notices."""
-    async with receiving() as receiver:
-        hooks = write_hooks(folder / "hooks.toml", a=receiver.hook(on=["started", "completed", "failed", "cancelled"]))
-        server = await asyncio.to_thread(serve, hooks=hooks)
-        monkeypatch.setenv("PROGRESS_SSE_URL", server.url)
-        await run()
-        ends = {"completed", "failed"}
-        await eventually(lambda: not ends.isdisjoint(each.event for each in receiver.received), SOON_S)
-        return await session_of(server, "trip"), [each.event for each in receiver.received]
-
-
-@each_library
-async def test_a_call_that_the_agent_recovers_from_does_not_fail_the_session(
-    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, load: Load, run: Any
-) -> None:
-    """Its step shows the failure, and is done; no notice is sent of it."""
-    program = program_of(run, load)
-
-    async def answered() -> None:
-        assert await run(program, 2) == "done"
-
-    session, events = await run_with_hook(serve, tmp_path, monkeypatch, answered)
-    assert (session["status"], steps_of(session)) == ("completed", [*RUNS[run][0], ("book", "success", [])])
-    assert events == ["started", "completed"]
+def errors_of(step: Any) -> list[str]:
+    failed = [step] if step["status"] == "error" else step.get("parts", {"listed": []})["listed"]
+    return [each["error"] for each in failed]
 
 
 @each_library
@@ -195,108 +165,80 @@ async def test_each_call_ends_its_own_step(load: Load, run: Any) -> None:
     assert [type(each) for each in reports[:3]] == [Start, Complete, Start]
 
 
+@pytest.mark.parametrize("fails", [False, True])
 @each_library
-async def test_a_call_whose_failure_ends_the_run_fails_the_session(
-    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, load: Load, run: Any
+async def test_only_a_failure_that_ends_the_run_fails_the_session(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, load: Load, run: Any, fails: bool
 ) -> None:
-    """Its step bears the error, and so does the session."""
+    """A call that the agent recovers from shows its failure, and is done; no notice is sent of it."""
     program, (before, error) = program_of(run, load), RUNS[run]
-
-    async def failed() -> None:
-        with pytest.raises(Exception, match="no room"):
-            await run(program, 12)
-
-    session, events = await run_with_hook(serve, tmp_path, monkeypatch, failed)
-    *former, last = session["steps"]
-    assert (session["status"], session["error"]) == ("error", error)
-    assert steps_of({"steps": former}) == before
-    assert (last["name"], last["status"], last["error"]) == ("book", "error", error)
-    assert events == ["started", "failed"]
-
-
-class Uploads:
-    """Lets uploads pass one by one."""
-
-    def __init__(self) -> None:
-        self.passes = asyncio.Semaphore(0)
-        self.refused = ""
-
-    async def __call__(self, photo: str) -> None:
-        await self.passes.acquire()
-        if photo == self.refused:
-            raise OSError("disk full")
+    async with receiving() as receiver:
+        hook = receiver.hook(on=["started", "completed", "failed", "cancelled"])
+        server = await asyncio.to_thread(serve, hooks=write_hooks(tmp_path / "hooks.toml", a=hook))
+        monkeypatch.setenv("PROGRESS_SSE_URL", server.url)
+        with pytest.raises(Exception, match="no room") if fails else nullcontext():
+            assert await run(program, 12 if fails else 2) == "done"
+        await eventually(lambda: len(receiver.received) > 1, SOON_S)
+        session = await session_of(server, "trip")
+    steps = [(step["name"], step["status"], errors_of(step)) for step in session["steps"]]
+    assert steps == [*before, ("book", "error", [error]) if fails else ("book", "success", [])]
+    assert (session["status"], session.get("error")) == (("error", error) if fails else ("completed", None))
+    assert [each.event for each in receiver.received] == ["started", "failed" if fails else "completed"]
 
 
-@pytest.fixture
-def uploads() -> Uploads:
-    return Uploads()
-
-
-@pytest.fixture
-def photos(server: Server, monkeypatch: pytest.MonkeyPatch, load: Load, uploads: Uploads) -> Any:
-    """The program of the MCP server, at a server of ours."""
-    monkeypatch.setenv("PROGRESS_SSE_URL", server.url)
-    program = load("mcp_tool")
-    monkeypatch.setattr(program, "upload", uploads)
-    return program
-
-
-async def begun(client: Any, server: Server) -> str:
-    """Call the tool, and return the session whose page it names while the job has not ended."""
-    answer = await client.call_tool("publish_photos", {"photos": ["a", "b", "c"]})
-    link, _, session_id = answer.content[0].text.partition(" shows the session ")
-    assert link == f"{server.url}/s/{session_id}"
-    async with asyncio.timeout(SOON_S), httpx.AsyncClient() as http:
-        assert "text/html" in (await http.get(link)).headers["Content-Type"]
-        waiting = {"If-None-Match": '"absent"', "Prefer": "wait=30"}
-        await http.get(server.url + session_path(session_id), headers=waiting)
-    assert (await session_of(server, session_id))["status"] in ("pending", "running")
-    return str(session_id)
-
-
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
+@pytest.mark.parametrize(
+    ("mode", "photos", "ends", "answer"),
+    [
+        ("auto", "abc", ["success", "success", "success"], "published"),
+        ("legacy", "abc", ["success", "success", "success"], "published"),
+        ("auto", "a?c", ["success", "error", "pending"], "OSError: disk full"),
+    ],
+)
 async def test_a_tool_answers_at_once_and_a_client_that_waits_gets_progress(
-    server: Server, photos: Any, uploads: Uploads, mode: str
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    load: Load,
+    mode: Any,
+    photos: str,
+    ends: list[str],
+    answer: str,
 ) -> None:
-    """The link comes before the end; each photo is a step, and a notification of MCP."""
+    """The page's link comes before the end; each photo is a step, and a notification of MCP."""
     from mcp import Client
 
-    received: list[tuple[float, float | None]] = []
+    passes, received = asyncio.Semaphore(0), list[tuple[float, float | None]]()
+
+    async def upload(photo: str) -> None:
+        await passes.acquire()
+        if photo == "?":
+            raise OSError("disk full")
 
     async def receive(progress: float, total: float | None, _: str | None) -> None:
         received.append((progress, total))
 
-    async with asyncio.timeout(SOON_S), Client(photos.server, mode=mode) as client:
-        session_id = await begun(client, server)
-        arguments = {"session_id": session_id}
-        waiting = asyncio.create_task(client.call_tool("wait_for_photos", arguments, progress_callback=receive))
-        for number in (1, 2, 3):
+    monkeypatch.setenv("PROGRESS_SSE_URL", server.url)
+    program: Any = load("mcp_tool")
+    monkeypatch.setattr(program, "upload", upload)
+    async with asyncio.timeout(SOON_S), Client(program.server, mode=mode) as client, httpx.AsyncClient() as http:
+        begun: Any = await client.call_tool("publish_photos", {"photos": list(photos)})
+        link, _, session_id = begun.content[0].text.partition(" shows the session ")
+        assert link == f"{server.url}/s/{session_id}"
+        jobs = asyncio.gather(*program.jobs, return_exceptions=True)
+        assert "text/html" in (await http.get(link)).headers["Content-Type"]
+        waiting = asyncio.create_task(
+            client.call_tool("wait_for_photos", {"session_id": session_id}, progress_callback=receive)
+        )
+        for number in range(1, ends.count("success") + 1):
             assert not waiting.done()
-            uploads.passes.release()
+            passes.release()
             await eventually(lambda number=number: len(received) == number, SOON_S)  # type: ignore[misc]
-        answer = await waiting
-    assert [each.text for each in answer.content] == ["published"]
-    assert received == [(33, 100), (66, 100), (100, 100)]
+        passes.release()
+        ended: Any = await waiting
+        await jobs
+    assert [each.text for each in ended.content] == [answer]
+    assert received == [(33, 100), (66, 100), (100, 100)][: len(received)]
     session = await session_of(server, session_id)
-    assert (session["status"], steps_of(session)) == ("completed", [(name, "success", []) for name in "abc"])
-
-
-async def test_a_job_that_fails_after_the_answer(server: Server, photos: Any, uploads: Uploads) -> None:
-    """The client that waits gets the error."""
-    from mcp import Client
-
-    uploads.refused = "b"
-    async with asyncio.timeout(SOON_S), Client(photos.server) as client:
-        session_id = await begun(client, server)
-        [job] = photos.jobs
-        for _ in "ab":
-            uploads.passes.release()
-        answer = await client.call_tool("wait_for_photos", {"session_id": session_id})
-        with pytest.raises(OSError, match="disk full"):
-            await job
-    session = await session_of(server, session_id)
-    assert [each.text for each in answer.content] == [session["error"]] == ["OSError: disk full"]
-    assert [step["status"] for step in session["steps"]] == ["success", "error", "pending"]
+    assert [(step["name"], step["status"]) for step in session["steps"]] == list(zip(photos, ends, strict=True))
 
 
 def test_the_page_shows_the_programs() -> None:
