@@ -22,7 +22,6 @@ SANDBOX: Final = " ".join(
 """What the page needs for its stream, its buttons and the job's links. It may not navigate the notebook."""
 
 _ANCESTORS: Final = re.compile(r"(?:^|[;,])\s*frame-ancestors(?![^\s;,])([^;,]*)")
-_NOT_OTHERS: Final = {"'none'", "'self'"}
 
 
 def page_html(session_id: str, link: str | None) -> str:
@@ -67,4 +66,4 @@ def allows_frames(headers: Mapping[str, str]) -> bool:
     if re.search("deny|sameorigin", headers.get("x-frame-options", ""), re.IGNORECASE):
         return False
     policies = headers.get("content-security-policy", "").lower()
-    return all(set(sources.split()) - _NOT_OTHERS for sources in _ANCESTORS.findall(policies))
+    return all(set(sources.split()) - {"'none'", "'self'"} for sources in _ANCESTORS.findall(policies))

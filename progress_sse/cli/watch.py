@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from contextlib import closing, suppress
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import click
 
@@ -16,9 +16,6 @@ from progress_sse.cli.follower import follow
 from progress_sse.cli.responses import NotAllowedError
 from progress_sse.client.config import Address, session_of
 from progress_sse.core.errors import ConfigurationError
-
-if TYPE_CHECKING:
-    from progress_sse.cli.terminal import Terminal
 
 Output: TypeAlias = Literal["auto", "tty", "plain", "json", "quiet"]
 
@@ -52,17 +49,12 @@ def _display(output: Output, session_id: str, server_url: str) -> Display:
         return JsonDisplay()
     if output == "quiet":
         return Display()
-    if output == "tty":
-        return _terminal(session_id, server_url)
-    if output == "auto" and os.isatty(1):
-        with suppress(ConfigurationError):  # Lines need no package.
-            terminal = _terminal(session_id, server_url)
-            if terminal.can_draw:
+    if output == "tty" or (output == "auto" and os.isatty(1)):
+        errors = [ConfigurationError] if output == "auto" else []  # Lines need no package.
+        with suppress(*errors), from_extra("server", "rich", need="--output tty needs"):
+            from progress_sse.cli.terminal import Terminal  # Rich takes time to load.
+
+            terminal = Terminal(session_id, server_url)
+            if output == "tty" or terminal.can_draw:
                 return terminal
     return PlainDisplay(server_url)
-
-
-def _terminal(session_id: str, server_url: str) -> "Terminal":
-    with from_extra("server", "rich", need="--output tty needs"):
-        from progress_sse.cli.terminal import Terminal  # Rich takes time to load.
-    return Terminal(session_id, server_url)

@@ -9,7 +9,6 @@ import socket
 import threading
 import time
 import webbrowser
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
@@ -39,32 +38,31 @@ async def run(port: int, *, opens_browser: bool, no_osc: bool) -> None:
     for each in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(each, task.cancel)
     with contextlib.suppress(asyncio.CancelledError), TemporaryDirectory(prefix="progress-sse-demo-") as folder:
-        await _run(_checked(port), Path(folder), opens_browser=opens_browser, no_osc=no_osc)
+        server = DemoServer(port, folder)
+        try:
+            await server.start()
+            click.echo(f"The demo is at {server.url}/ (Ctrl+C ends it).")
+            if opens_browser:
+                # Terminal browsers run until the user leaves them.
+                threading.Thread(target=webbrowser.open, args=(f"{server.url}/",), daemon=True).start()
+            await _run_jobs(server, no_osc=no_osc)
+        finally:
+            await server.stop()
 
 
-async def _run(port: int, folder: Path, *, opens_browser: bool, no_osc: bool) -> None:
-    url = f"http://{HOST}:{port}"
-    server = DemoServer(port, folder)
-    try:
-        await server.start()
-        click.echo(f"The demo is at {url}/ (Ctrl+C ends it).")
-        if opens_browser:
-            # Terminal browsers run until the user leaves them.
-            threading.Thread(target=webbrowser.open, args=(f"{url}/",), daemon=True).start()
-        await _run_jobs(url, server, no_osc=no_osc)
-    finally:
-        await server.stop()
-
-
-async def _run_jobs(url: str, server: "DemoServer", *, no_osc: bool) -> None:
-    _leave_environment()
+async def _run_jobs(server: "DemoServer", *, no_osc: bool) -> None:
+    # Neither the settings of other servers nor a proxy are to come between the jobs and the demo's server.
+    for name in [each for each in os.environ if each.startswith("PROGRESS_SSE_")]:
+        del os.environ[name]
+    others = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
+    os.environ["no_proxy"] = f"{others},{HOST}" if others else HOST
     # While the server is away the jobs wait for it, as the page shows.
     logging.getLogger("progress_sse").setLevel(logging.CRITICAL)
     try:
-        async with httpx.AsyncClient(base_url=url, trust_env=False) as client, asyncio.TaskGroup() as group:
+        async with httpx.AsyncClient(base_url=server.url, trust_env=False) as client, asyncio.TaskGroup() as group:
             group.create_task(server.restart_whenever_it_ends())
             for job in jobs.JOBS:
-                group.create_task(jobs.run_repeatedly(job, url, client))
+                group.create_task(jobs.run_repeatedly(job, server.url, client))
             group.create_task(_show_in_tab(client, no_osc=no_osc))
     except ExceptionGroup as errors:
         raise errors.exceptions[0] from errors
@@ -81,14 +79,6 @@ async def _show_in_tab(client: httpx.AsyncClient, *, no_osc: bool) -> None:
                 tab.set(tab_state(observed(None, state, time.time()), time.time()))
 
 
-def _leave_environment() -> None:
-    """Let neither the settings of other servers nor a proxy come between the jobs and the demo's server."""
-    for name in [each for each in os.environ if each.startswith("PROGRESS_SSE_")]:
-        del os.environ[name]
-    others = os.environ.get("no_proxy") or os.environ.get("NO_PROXY")
-    os.environ["no_proxy"] = f"{others},{HOST}" if others else HOST
-
-
 def _checked(port: int) -> int:
     """Return a free port, which the server opens itself.
 
@@ -96,8 +86,7 @@ def _checked(port: int) -> int:
     """
     try:
         with socket.create_server((HOST, port)) as listener:
-            taken: int = listener.getsockname()[1]
-            return taken
+            return int(listener.getsockname()[1])
     except OSError as error:
         raise ConfigurationError(f"Cannot listen on port {port}: {os.strerror(error.errno or 0)}.") from error
 
@@ -105,9 +94,10 @@ def _checked(port: int) -> int:
 class DemoServer:
     """The server, which keeps its port and its database across restarts."""
 
-    def __init__(self, port: int, folder: Path) -> None:
-        self._port = port
-        self._arguments = ["-m", "progress_sse.demo.server", HOST, str(port), str(folder)]
+    def __init__(self, port: int, folder: str) -> None:
+        self._port = _checked(port)
+        self.url = f"http://{HOST}:{self._port}"
+        self._arguments = ["-m", "progress_sse.demo.server", HOST, str(self._port), folder]
         self._process: ServerProcess | None = None
 
     async def start(self) -> None:

@@ -1,11 +1,11 @@
 """A session drawn: in plain text, in the tab of a terminal, and as a badge for a README or a wiki. Pure."""
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from datetime import tzinfo
 from html import escape
 from typing import Final, Literal, NamedTuple
+from unicodedata import east_asian_width
 
 from progress_sse.story.headline import absence, conclusion, failures, links, status_line, title
 from progress_sse.story.observed_session import ObservedSession, observed, shown_percentage
@@ -40,14 +40,14 @@ def _lines(state: SessionState, now_s: float, server_url: str, zone: tzinfo | No
     width = len(str(len(state["steps"])))
     yield from (_step_line(step, width, now_s) for step in state["steps"])
     yield from (f"  {line}" for line in all_failed_parts(state, MAX_FAILED_PARTS))
-    sign = life_sign(state, session.reported_s, now_s, zone)
-    if sign:
+    if sign := life_sign(state, session.reported_s, now_s, zone):
         yield sign.text
-    asked = request_sentence(state)
-    if asked:
+    if asked := request_sentence(state):
         yield asked
     if is_over(state):
-        yield from _end(state, server_url)
+        for failure in failures(state):
+            yield from failure.lines()
+        yield from links(state, server_url)
 
 
 def _step_line(step: Step, width: int, now_s: float) -> str:
@@ -55,12 +55,6 @@ def _step_line(step: Step, width: int, now_s: float) -> str:
     state = f"{state_of(step):{STATE_WIDTH}} {spent(step, now_s):>{TIME_WIDTH}}"
     head = f"{step['step']:{width}}  {state}  {one_line(step['name'])}"
     return "  ".join((head, ", ".join(filter(None, words)))).rstrip()
-
-
-def _end(state: SessionState, server_url: str) -> Iterator[str]:
-    for failure in failures(state):
-        yield from failure.lines()
-    yield from links(state, server_url)
 
 
 class TabState(NamedTuple):
@@ -109,8 +103,24 @@ _NO_XML: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uff
 
 def badge(state: SessionState) -> str:
     """Return the picture. It has no style, script or address, and text of the session only as text."""
-    label = _shortened(title(state) or one_line(state["session_id"]))
-    return _picture(label, *_right_half(state))
+    label = _NO_XML.sub("", title(state) or one_line(state["session_id"])).strip()
+    if len(label) > MAX_LABEL_CHARS:
+        label = f"{label[: MAX_LABEL_CHARS - 1].rstrip()}…"
+    words, (ground, done), done_part = _right_half(state)
+    left, right = _width(label) + 2 * _PADDING, _width(words) + 2 * _PADDING
+    whole, name = left + right, escape(f"{label}: {words}")
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{whole}" height="{_HEIGHT}" role="img" aria-label="{name}">'
+        f"<title>{name}</title>"
+        f'<clipPath id="edge"><rect width="{whole}" height="{_HEIGHT}" rx="3"/></clipPath>'
+        '<g clip-path="url(#edge)">'
+        f'<rect width="{left}" height="{_HEIGHT}" fill="#374151"/>'
+        f'<rect x="{left}" width="{right}" height="{_HEIGHT}" fill="{ground}"/>'
+        f'<rect x="{left}" width="{right * done_part / 100:.1f}" height="{_HEIGHT}" fill="{done}"/></g>'
+        f'<rect x="0.5" y="0.5" width="{whole - 1}" height="{_HEIGHT - 1}" rx="3" fill="none" stroke="#9ca3af"/>'
+        '<g fill="#ffffff" font-family="Verdana,DejaVu Sans,Noto Sans CJK JP,sans-serif" font-size="11">'
+        f"{_svg_text(label, _PADDING)}{_svg_text(words, left + _PADDING)}</g></svg>\n"
+    )
 
 
 def _right_half(state: SessionState) -> tuple[str, tuple[str, str], int]:
@@ -128,35 +138,8 @@ def _right_half(state: SessionState) -> tuple[str, tuple[str, str], int]:
     return ("pending" if status == "pending" else absent), _GREY, 0
 
 
-def _shortened(text: str) -> str:
-    text = _NO_XML.sub("", text).strip()
-    return text if len(text) <= MAX_LABEL_CHARS else f"{text[: MAX_LABEL_CHARS - 1].rstrip()}…"
-
-
 def _width(text: str) -> int:
-    return round(sum(_WIDTHS.get(each, _WIDE if _is_wide(each) else _USUAL) for each in text))
-
-
-def _is_wide(character: str) -> bool:
-    return unicodedata.east_asian_width(character) in "WF"
-
-
-def _picture(label: str, words: str, colours: tuple[str, str], done_part: int) -> str:
-    left, right = _width(label) + 2 * _PADDING, _width(words) + 2 * _PADDING
-    whole, ground, done = left + right, *colours
-    name = escape(f"{label}: {words}")
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{whole}" height="{_HEIGHT}" role="img" aria-label="{name}">'
-        f"<title>{name}</title>"
-        f'<clipPath id="edge"><rect width="{whole}" height="{_HEIGHT}" rx="3"/></clipPath>'
-        '<g clip-path="url(#edge)">'
-        f'<rect width="{left}" height="{_HEIGHT}" fill="#374151"/>'
-        f'<rect x="{left}" width="{right}" height="{_HEIGHT}" fill="{ground}"/>'
-        f'<rect x="{left}" width="{right * done_part / 100:.1f}" height="{_HEIGHT}" fill="{done}"/></g>'
-        f'<rect x="0.5" y="0.5" width="{whole - 1}" height="{_HEIGHT - 1}" rx="3" fill="none" stroke="#9ca3af"/>'
-        '<g fill="#ffffff" font-family="Verdana,DejaVu Sans,Noto Sans CJK JP,sans-serif" font-size="11">'
-        f"{_svg_text(label, _PADDING)}{_svg_text(words, left + _PADDING)}</g></svg>\n"
-    )
+    return round(sum(_WIDTHS.get(each, _WIDE if east_asian_width(each) in "WF" else _USUAL) for each in text))
 
 
 def _svg_text(text: str, x: int) -> str:

@@ -1,6 +1,5 @@
 """A progress as the last line of a notebook's cell: the HTML of its page, for which the kernel asks the server."""
 
-import itertools
 import logging
 import socket
 import threading
@@ -19,6 +18,7 @@ from tests.harness.http1 import HOST, free_port
 
 ID = """"'><img src=x onerror=alert(1)> & co"""
 TOKEN = "a-secret-of-the-worker"
+Kind = type[Progress | AsyncProgress]
 
 
 @contextmanager
@@ -31,10 +31,8 @@ def answering(status: str, *, is_endless: bool = False) -> Iterator[tuple[str, l
         with listener.accept()[0] as connection:
             asked.append(connection.recv(65536).decode())
             connection.sendall(f"HTTP/1.1 {status}\r\n".encode())
-            for number in itertools.count() if is_endless else ():
-                if is_over.wait(0.2):
-                    return
-                connection.sendall(f"X-{number}: 1\r\n".encode())
+            while is_endless and not is_over.wait(0.2):
+                connection.sendall(b"X: 1\r\n")
             connection.sendall(b"Content-Length: 0\r\n\r\n")
 
     with socket.create_server((HOST, 0)) as listener:
@@ -44,7 +42,7 @@ def answering(status: str, *, is_endless: bool = False) -> Iterator[tuple[str, l
         thread.join()
 
 
-def elements(url: str | None, kind: type[Progress | AsyncProgress] = Progress, **more: Any) -> list[tuple[str, Any]]:
+def elements(url: str | None, kind: Kind = Progress, **more: Any) -> list[tuple[str, Any]]:
     """The elements that a browser makes of a progress, and their attributes."""
     html, found, parser = kind.attach(ID, url=url, token=TOKEN, **more)._repr_html_(), [], HTMLParser()
     assert TOKEN not in html
@@ -54,9 +52,7 @@ def elements(url: str | None, kind: type[Progress | AsyncProgress] = Progress, *
 
 
 @pytest.mark.parametrize("kind", [Progress, AsyncProgress])
-def test_a_page_is_in_a_frame_above_its_link(
-    kind: type[Progress | AsyncProgress], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_page_is_in_a_frame_above_its_link(kind: Kind, caplog: pytest.LogCaptureFixture) -> None:
     """Id and address add nothing to the HTML; the server is asked without the token, and without a line in the log."""
     caplog.set_level(logging.INFO)
     with answering("200 OK") as (url, asked):
