@@ -24,7 +24,7 @@ def test_a_program_moves_its_session(server: Server, program: Program) -> None:
     assert b"not_found" in present(reader.stdout).readline()
     run = [*COMMAND, "run", "--session", program.name, "--progress", "auto", "--", "sh", "-c", program.command]
     with prepared(program) as (folder, its_environment), Terminal() as terminal:
-        status, shown = terminal.run(run, {**environment(server.url), **its_environment}, folder=folder)
+        status, shown = terminal.run(run, {**environment(server.url), **its_environment}, cwd=folder)
     assert status == 0, shown
     assert b"progress-sse: found " in shown
     states = [json.loads(line) for line in finish(reader)[1].splitlines()]
