@@ -166,8 +166,11 @@ class CopiedStream(NamedTuple):
 def copied(*streams: CopiedStream, job: "TerminalJob | None" = None) -> Iterator[dict[int, int]]:
     """Yield the command's descriptors for our own streams, and copy them; our own ones, if no thread can start."""
     with contextlib.ExitStack() as pipes:
-        pairs = [_entered(pipes, each.ends or pipe()) for each in streams]
-        ended, at_end, _ = _entered(pipes, pipe())
+        pairs = [each.ends or pipe() for each in streams]
+        ended, at_end, _ = over = pipe()
+        for ends in (*pairs, over):
+            pipes.enter_context(ends.source)
+            pipes.enter_context(ends.target)
         copier = _Copier([(ends, each) for ends, each in zip(pairs, streams, strict=True)], ended.fileno(), job)
         thread = threading.Thread(target=copier.run, daemon=True)
         is_started = False
@@ -186,12 +189,6 @@ def copied(*streams: CopiedStream, job: "TerminalJob | None" = None) -> Iterator
             at_end.close()
             if is_started:
                 thread.join()
-
-
-def _entered(pipes: contextlib.ExitStack, ends: Ends) -> Ends:
-    pipes.enter_context(ends.source)
-    pipes.enter_context(ends.target)
-    return ends
 
 
 def pipe(*, is_large: bool = False) -> Ends:

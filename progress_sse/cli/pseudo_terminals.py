@@ -70,11 +70,9 @@ class TerminalJob:
         self._modes = termios.tcgetattr(0)
         self._typed = b""
         self._is_held = self._is_raw = self._has_ended = False
-        with contextlib.ExitStack() as theirs:
-            go, self._go, _ = pipe()
-            self._answer, answer, _ = pipe()
-            theirs.callback(go.close)
-            theirs.callback(answer.close)
+        go, self._go, _ = pipe()
+        self._answer, answer, _ = pipe()
+        with go, answer:
             self.leader = os.fork()
             if not self.leader:
                 _lead([self._go, self._answer, *(each.source for each in ends)], go, answer, ends[0].target, command)

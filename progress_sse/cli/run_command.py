@@ -188,9 +188,8 @@ class CommandProgress(Progress):
 
     running: Step
     tab: TerminalProgress
-    has_named_steps = False
     _name: str | None = None
-    _number = 0
+    _number = 0  # Of the last step that was named.
 
     def take(self, stop: CommandStop, found: "Found") -> None:
         """Report what the output says now; called from another thread."""
@@ -210,14 +209,13 @@ class CommandProgress(Progress):
             self.tab.set(TabState(1, 100 * found.current // found.total) if found.total else TabState(3))
 
     def _begin_step(self, name: str, creation: Create) -> None:
-        self._number += 1
-        if self.has_named_steps:
+        if self._number:
             self.running.complete()
             self.plan([name])
         else:
-            self.has_named_steps = True
             self._creation = begun = replace(creation, steps=definitions([name]), open_ended=True)
             self.put(lambda: begun)
+        self._number += 1
         self.running = self.step(self._number)
         self.running.start()
 
@@ -228,7 +226,7 @@ class CommandProgress(Progress):
         else:
             self.running.fail(error)
             self.tab.set(TabState(2))
-        if self.has_named_steps:
+        if self._number:
             self.finish() if status == 0 else self.fail(error)
 
 
@@ -379,10 +377,8 @@ class Execution:
 
     def _ended(self, pid: int, stop: CommandStop) -> int | None:
         """Return the exit code of the command if it has ended; stop if it has stopped."""
-        if self.job is None:
-            ended, status = os.waitpid(pid, os.WNOHANG)
-        else:
-            ended, status = os.waitpid(self.job.leader, os.WNOHANG | os.WUNTRACED)
+        leader, options = (pid, 0) if self.job is None else (self.job.leader, os.WUNTRACED)
+        ended, status = os.waitpid(leader, os.WNOHANG | options)
         if not ended:
             return None
         if self.job is not None:

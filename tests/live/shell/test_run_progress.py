@@ -1,6 +1,7 @@
 """`progress-sse run --progress auto`: commands behave as without us, and what they show moves their session."""
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -16,6 +17,8 @@ from tests.harness.presence import present
 from tests.harness.serving import Server, eventually, session_path
 from tests.harness.terminal import Terminal
 from tests.live.shell.commands import COMMAND, TOKEN, WAIT_S, environment, finish, poll, start
+from tests.programs.commands import PROGRAMS, Program
+from tests.programs.record import prepared
 
 AUTO = ["--progress", "auto"]
 RUN = [*COMMAND, "run", "--session", "same", *AUTO, "--no-osc", "--"]
@@ -42,13 +45,12 @@ for _ in tqdm.tqdm(range(30), mininterval=0, bar_format="{n}/{total} {bar} {perc
 
 CATCH = "trap 'echo caught; exit 9' INT; echo ready; while :; do sleep 0.05; done"
 
-PROGRAMS = {
+COMMANDS = {
     "ls": (["ls", "--color=auto", "-C", "/usr"], []),
     "git": (["git", "-c", "color.ui=auto", "diff", "--no-index", "--stat", "/etc/hostname", "/etc/passwd"], []),
     "isatty": ([sys.executable, "-c", TERMINALS], []),
     "modes": (["stty", "-a"], []),
     "modes that stay": (["stty", "-echo", "-opost", "eof", "^A"], []),
-    "size": (["stty", "size"], []),
     "lines": (["seq", "100000"], []),
     "a long line": (["head", "-c", "10000000", "/dev/zero"], []),
     "binary": ([sys.executable, "-c", "import os; os.write(1, bytes(range(256)) * 99); os.write(2, bytes(9))"], []),
@@ -59,7 +61,6 @@ PROGRAMS = {
     "curses": ([sys.executable, "-c", CURSES], [(rb"key\?", b"x")]),
     "bar": ([sys.executable, "-c", BAR], []),
     "Ctrl-C": (["sh", "-c", CATCH], [(b"ready", b"\x03")]),
-    "Ctrl-backslash": (["sh", "-c", "ulimit -c 0; echo ready; exec sleep 60"], [(b"ready", b"\x1c")]),
     "killed": (["sh", "-c", "echo before; kill -TERM $$"], []),
     "moved": (["sh", "-c", "echo one >/dev/tty; printf '\\033[2J\\033[3;4Htwo\\t.\\r\\n'; exit 255"], []),
 }
@@ -72,13 +73,10 @@ def at_terminal(command: Sequence[str], typed: Sequence[tuple[bytes, bytes]] = (
         return 128 - status if status < 0 else status, re.sub(rb"progress-sse: [^\n]*\n", b"", shown), terminal.modes()
 
 
-RARE = ["size", "killed", "Ctrl-backslash", "lines"]
-
-
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.full] * (name in RARE)) for name in PROGRAMS])
+@pytest.mark.parametrize("name", COMMANDS)
 def test_a_command_at_a_terminal_behaves_as_without_us(name: str) -> None:
     """Exit status, bytes, and the modes that it leaves behind."""
-    command, typed = PROGRAMS[name]
+    command, typed = COMMANDS[name]
     assert at_terminal([*RUN, *command], typed) == at_terminal(command, typed)
 
 
@@ -298,3 +296,27 @@ def test_a_reader_stops_a_command_in_a_later_step(server: Server) -> None:
     assert finish(process)[0] == 128 + signal.SIGTERM
     session = poll(server, "later")
     assert (session["conclusion"], session["steps"][0]["status"]) == ("cancelled", "success")
+
+
+FEW = {"apt-get-install", "aria2c", "dd", "git-clone", "git-rebase"}
+"""Programs that may draw only twice here, or end before the client, which sends ten values a second, has sent three."""
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
+def test_a_program_moves_its_session(server: Server, program: Program) -> None:
+    """At a terminal: a reader gets at least three values, which never fall, and the end."""
+    reader = start("watch", program.name, "--output", "json", url=server.url)
+    assert b"not_found" in present(reader.stdout).readline()
+    run = [*COMMAND, "run", "--session", program.name, *AUTO, "--", "sh", "-c", program.command]
+    with prepared(program) as (folder, its_environment), Terminal() as terminal:
+        status, shown = terminal.run(run, {**environment(server.url), **its_environment}, cwd=folder)
+    assert status == 0, shown
+    assert b"progress-sse: found " in shown
+    states = [json.loads(line) for line in finish(reader)[1].splitlines()]
+    steps = [state["steps"][0] for state in states if state.get("steps")]
+    values = [step["progress"] for step in steps if "progress" in step]
+    shares = [each["current"] / (each["total"] or 1) for each in values]
+    assert shares == sorted(shares)
+    assert len(set(shares)) >= (1 if program.name in FEW else 3), shares
+    assert poll(server, program.name)["status"] == "completed"
