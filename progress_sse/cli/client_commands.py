@@ -3,7 +3,7 @@
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 import click
@@ -185,13 +185,6 @@ def step(
 
     The exit status is 0 once the server has accepted it, and 1 if the server refused it, or was away for ten seconds.
     """
-    _check_details(action, details)
-    from progress_sse.cli.reports import report_step
-
-    sys.exit(not report_step(session_id, number, action, _server_to_report_to(url, token), **details))
-
-
-def _check_details(action: str, details: Mapping[str, Any]) -> None:
     for name, value in details.items():
         if value is not None and name not in _OPTIONS[action]:
             raise click.UsageError(f"--{name.replace('_', '-')} is not for {action}.")
@@ -200,6 +193,9 @@ def _check_details(action: str, details: Mapping[str, Any]) -> None:
         raise click.UsageError("progress needs --current.")
     if None not in (current, total) and current > total:
         raise click.UsageError("--current must not be more than --total.")
+    from progress_sse.cli.reports import report_step
+
+    sys.exit(not report_step(session_id, number, action, _server_to_report_to(url, token), **details))
 
 
 @click.command(cls=ClientCommand, short_help="Follow a session until its end.")

@@ -7,18 +7,14 @@ import codecs
 import contextlib
 import os
 import select
-import stat
 import sys
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from io import FileIO
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
 
 from progress_sse.client.errors import SuppressReportingErrors
 from progress_sse.story.plain_text import plain
-
-if TYPE_CHECKING:
-    from progress_sse.cli.pseudo_terminals import TerminalJob
 
 assert sys.platform == "linux", "the command checks it"
 
@@ -122,32 +118,6 @@ def is_at_terminal() -> bool:
     return is_in_foreground() and os.path.sameopenfile(0, _STDOUT)
 
 
-def open_ends(*, is_whole: bool, is_logged: bool, is_forced: bool) -> dict[Ends, list[int]]:
-    """Return the ends of the streams that can be read, each with the descriptors of ours that the command has it for.
-
-    A terminal gets a pseudo terminal, which stands for stdin and stdout if it `is_whole`; if it `is_forced`, so does
-    what is none.
-    """
-    opened: dict[Ends, list[int]] = {}
-    for own in (_STDOUT, _STDERR):
-        same = [owns for owns in opened.values() if os.path.sameopenfile(owns[0], own)]
-        if same:
-            same[0].append(own)
-        elif os.isatty(own) or (is_forced and os.get_inheritable(own)):  # Else it was closed.
-            from progress_sse.cli.pseudo_terminals import pseudo_terminal
-
-            with contextlib.suppress(OSError):  # There can be no more: it is not read.
-                opened[pseudo_terminal(own, is_whole=is_whole and own == _STDOUT)] = [own]
-        elif own == _STDERR or is_logged or _is_pipe(own):
-            opened[pipe(is_large=True)] = [own]
-    return opened
-
-
-def _is_pipe(descriptor: int) -> bool:
-    mode = os.fstat(descriptor).st_mode
-    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
-
-
 class CopiedStream(NamedTuple):
     """A stream of a command, which is copied to `descriptor`, our own stream, and to receivers.
 
@@ -162,8 +132,15 @@ class CopiedStream(NamedTuple):
     ends: Ends | None = None
 
 
+class _Keyboard(Protocol):
+    """Passes on what is typed, by the thread that copies, as `TerminalJob` does."""
+
+    def awaited(self) -> dict[int, int]: ...
+    def pass_on(self, ready: Collection[int]) -> None: ...
+
+
 @contextlib.contextmanager
-def copied(*streams: CopiedStream, job: "TerminalJob | None" = None) -> Iterator[dict[int, int]]:
+def copied(*streams: CopiedStream, keyboard: _Keyboard | None = None) -> Iterator[dict[int, int]]:
     """Yield the command's descriptors for our own streams, and copy them; our own ones, if no thread can start."""
     with contextlib.ExitStack() as pipes:
         pairs = [each.ends or pipe() for each in streams]
@@ -171,7 +148,7 @@ def copied(*streams: CopiedStream, job: "TerminalJob | None" = None) -> Iterator
         for ends in (*pairs, over):
             pipes.enter_context(ends.source)
             pipes.enter_context(ends.target)
-        copier = _Copier([(ends, each) for ends, each in zip(pairs, streams, strict=True)], ended.fileno(), job)
+        copier = _Copier([(ends, each) for ends, each in zip(pairs, streams, strict=True)], ended.fileno(), keyboard)
         thread = threading.Thread(target=copier.run, daemon=True)
         is_started = False
         with SuppressReportingErrors():
@@ -205,11 +182,11 @@ def pipe(*, is_large: bool = False) -> Ends:
 class _Copier:
     """Copies the streams of a command, all by one thread, so that they mix as the command has written them."""
 
-    def __init__(self, streams: Sequence[tuple[Ends, CopiedStream]], ended: int, job: "TerminalJob | None") -> None:
+    def __init__(self, streams: Sequence[tuple[Ends, CopiedStream]], ended: int, keyboard: _Keyboard | None) -> None:
         self._open = list(streams)
         self._receivers = [receiver for _, stream in streams for receiver in stream.receivers]
         self._ended = ended
-        self._job = job
+        self._keyboard = keyboard
 
     def run(self) -> None:
         """Copy until the command has ended, and what is in the pipes then: others that it leaves behind may hold them.
@@ -220,11 +197,11 @@ class _Copier:
             ready: set[int] = set()
             while self._open and self._ended not in ready:
                 awaited = dict.fromkeys([self._ended, *(ends.source.fileno() for ends, _ in self._open)], select.POLLIN)
-                if self._job is None:
+                if self._keyboard is None:
                     ready = _ready(awaited)
                 else:
-                    ready = _ready(awaited | self._job.awaited(), _LOOK_MS)
-                    self._job.pass_on(ready)
+                    ready = _ready(awaited | self._keyboard.awaited(), _LOOK_MS)
+                    self._keyboard.pass_on(ready)
                 self._open = [each for each in self._open if each[0].source.fileno() not in ready or _copy(*each)]
         finally:
             for ends, _ in self._open:

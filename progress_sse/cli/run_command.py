@@ -15,6 +15,7 @@ import errno
 import logging
 import os
 import signal
+import stat
 import sys
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -40,12 +41,12 @@ assert sys.platform == "linux", "the command checks it"
 from progress_sse.cli.copied_streams import (  # noqa: E402  # which exist on Linux alone
     Command,
     CopiedStream,
+    Ends,
     LoggedLines,
     Receiver,
     Tail,
     copied,
     is_at_terminal,
-    open_ends,
     pipe,
     write,
 )
@@ -304,7 +305,7 @@ class Execution:
         if target.progress is None:
             self._copies = {pipe(): [own] for own in (_STDOUT, _STDERR) if own == _STDERR or target.log}
         else:
-            self._copies = open_ends(is_whole=is_whole, is_logged=target.log, is_forced=target.pty)
+            self._copies = _open_ends(is_whole=is_whole, is_logged=target.log, is_forced=target.pty)
         self._terminals = [ends for ends in self._copies if ends.is_terminal]
         is_whole &= any(_STDOUT in self._copies[ends] for ends in self._terminals)
         self._signals: Collection[int] = OF_TERMINALS if is_whole else [signal.SIGWINCH] if self._terminals else ()
@@ -332,7 +333,7 @@ class Execution:
         # An ignored SIGCHLD, which may be inherited, would never come.
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         try:
-            with self.job or contextlib.nullcontext(), copied(*streams, job=self.job) as descriptors:
+            with self.job or contextlib.nullcontext(), copied(*streams, keyboard=self.job) as descriptors:
                 status = self._wait(self._start(descriptors, stop), stop)
         except OSError as error:
             text = f"cannot run {_shown(self.command.arguments)}: {error.strerror}"
@@ -410,6 +411,32 @@ class Execution:
         elif number == signal.SIGTSTP or (number == signal.SIGWINCH and self.job is None):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, number)
+
+
+def _open_ends(*, is_whole: bool, is_logged: bool, is_forced: bool) -> dict[Ends, list[int]]:
+    """Return the ends of the streams that can be read, each with the descriptors of ours that the command has it for.
+
+    A terminal gets a pseudo terminal, which stands for stdin and stdout if it `is_whole`; if it `is_forced`, so does
+    what is none.
+    """
+    opened: dict[Ends, list[int]] = {}
+    for own in (_STDOUT, _STDERR):
+        same = [owns for owns in opened.values() if os.path.sameopenfile(owns[0], own)]
+        if same:
+            same[0].append(own)
+        elif os.isatty(own) or (is_forced and os.get_inheritable(own)):  # Else it was closed.
+            from progress_sse.cli.pseudo_terminals import pseudo_terminal
+
+            with contextlib.suppress(OSError):  # There can be no more: it is not read.
+                opened[pseudo_terminal(own, is_whole=is_whole and own == _STDOUT)] = [own]
+        elif own == _STDERR or is_logged or _is_pipe(own):
+            opened[pipe(is_large=True)] = [own]
+    return opened
+
+
+def _is_pipe(descriptor: int) -> bool:
+    mode = os.fstat(descriptor).st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
 
 def _shown(command: Sequence[str]) -> str:
