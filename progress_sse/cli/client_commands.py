@@ -3,7 +3,7 @@
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 import click
@@ -40,20 +40,12 @@ def _step_of(ctx: click.Context, param: click.Parameter, value: str | None) -> i
 
 
 def _pairs_of(_ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> Sequence[tuple[str, str]]:
-    """Return both parts of each value, which has a sign of equality in between."""
-    pairs = [value.partition("=") for value in values]
+    """Return both parts of each value, which has the sign of its form in between: of equality, or a colon."""
+    pairs = [value.partition("=" if "=" in str(param.metavar) else ":") for value in values]
     for left, sign, right in pairs:
         if not left or not sign:
             raise click.BadParameter(f"{left + sign + right!r} is not of the form {param.metavar}")
     return [(left, right) for left, _, right in pairs]
-
-
-def _labels_of(_ctx: click.Context, _param: click.Parameter, values: Sequence[str]) -> Sequence[str]:
-    """Check the labels of a query: key and value, with a colon in between."""
-    for value in values:
-        if value.find(":") < 1:
-            raise click.BadParameter(f"{value!r} is not of the form KEY:VALUE")
-    return values
 
 
 ENVIRONMENT: Final = "PROGRESS_SSE_"
@@ -193,13 +185,6 @@ def step(
 
     The exit status is 0 once the server has accepted it, and 1 if the server refused it, or was away for ten seconds.
     """
-    _check_details(action, details)
-    from progress_sse.cli.reports import report_step
-
-    sys.exit(not report_step(session_id, number, action, _server_to_report_to(url, token), **details))
-
-
-def _check_details(action: str, details: Mapping[str, Any]) -> None:
     for name, value in details.items():
         if value is not None and name not in _OPTIONS[action]:
             raise click.UsageError(f"--{name.replace('_', '-')} is not for {action}.")
@@ -208,6 +193,9 @@ def _check_details(action: str, details: Mapping[str, Any]) -> None:
         raise click.UsageError("progress needs --current.")
     if None not in (current, total) and current > total:
         raise click.UsageError("--current must not be more than --total.")
+    from progress_sse.cli.reports import report_step
+
+    sys.exit(not report_step(session_id, number, action, _server_to_report_to(url, token), **details))
 
 
 @click.command(cls=ClientCommand, short_help="Follow a session until its end.")
@@ -294,7 +282,7 @@ _STATUS: Final = click.Choice(get_args(ListStatus))
 @click.option(
     "--label",
     "labels",
-    callback=_labels_of,
+    callback=_pairs_of,
     multiple=True,
     metavar="KEY:VALUE",
     help="A label that they have; several: all.",
@@ -302,7 +290,9 @@ _STATUS: Final = click.Choice(get_args(ListStatus))
 @click.option("--status", "statuses", type=_STATUS, multiple=True, help="A state that they are in; several: any.")
 @click.option("--json", "is_json", is_flag=True, help="Print each as a line of JSON.")
 @server_options
-def list(prefix: str, labels: Sequence[str], statuses: Sequence[str], *, is_json: bool, **server: str | None) -> None:  # noqa: A001  # the command
+def list(  # noqa: A001  # the command
+    prefix: str, labels: Sequence[tuple[str, str]], statuses: Sequence[str], *, is_json: bool, **server: str | None
+) -> None:
     """List the sessions of a server, newest first.
 
     With a token that may list some prefixes only, --prefix must lie within one of them.
@@ -312,8 +302,8 @@ def list(prefix: str, labels: Sequence[str], statuses: Sequence[str], *, is_json
     """
     from progress_sse.cli.list_sessions import list_sessions
 
-    query = (("prefix", prefix), *(("label", each) for each in labels), *(("status", each) for each in statuses))
-    sys.exit(list_sessions(query, server_of(**server), is_json=is_json))
+    named = [*(("label", ":".join(each)) for each in labels), *(("status", each) for each in statuses)]
+    sys.exit(list_sessions((("prefix", prefix), *named), server_of(**server), is_json=is_json))
 
 
 @click.command(cls=ClientCommand, short_help="Examine the way from here to a server, or to any event stream.")

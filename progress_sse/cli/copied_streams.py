@@ -7,7 +7,6 @@ import codecs
 import contextlib
 import os
 import select
-import stat
 import sys
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -107,35 +106,16 @@ class Ends(NamedTuple):
     is_terminal: bool = False
 
 
-def is_at_terminal() -> bool:
-    """Return whether stdin and stdout are the terminal in whose foreground we run."""
-    if os.isatty(0) and os.isatty(_STDOUT) and os.path.sameopenfile(0, _STDOUT):
-        with contextlib.suppress(OSError):
-            return os.tcgetpgrp(0) == os.getpgrp()
+def is_in_foreground() -> bool:
+    """Return whether stdin is a terminal in whose foreground we run."""
+    with contextlib.suppress(OSError):
+        return os.tcgetpgrp(0) == os.getpgrp()
     return False
 
 
-def open_ends(pseudo_terminal: Callable[[int], Ends], *, is_logged: bool, is_forced: bool) -> dict[Ends, list[int]]:
-    """Return the ends of the streams that can be read, each with the descriptors of ours that the command has it for.
-
-    A terminal gets a pseudo terminal, which the function makes; if it `is_forced`, so does what is none.
-    """
-    opened: dict[Ends, list[int]] = {}
-    for own in (_STDOUT, _STDERR):
-        same = [owns for owns in opened.values() if os.path.sameopenfile(owns[0], own)]
-        if same:
-            same[0].append(own)
-        elif os.isatty(own) or (is_forced and os.get_inheritable(own)):  # Else it was closed.
-            with contextlib.suppress(OSError):  # There can be no more: it is not read.
-                opened[pseudo_terminal(own)] = [own]
-        elif own == _STDERR or is_logged or _is_pipe(own):
-            opened[pipe(is_large=True)] = [own]
-    return opened
-
-
-def _is_pipe(descriptor: int) -> bool:
-    mode = os.fstat(descriptor).st_mode
-    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+def is_at_terminal() -> bool:
+    """Return whether stdin and stdout are the terminal in whose foreground we run."""
+    return is_in_foreground() and os.path.sameopenfile(0, _STDOUT)
 
 
 class CopiedStream(NamedTuple):
@@ -152,22 +132,22 @@ class CopiedStream(NamedTuple):
     ends: Ends | None = None
 
 
-class Keyboard(Protocol):
-    """Passes on what is typed, by the thread that copies."""
+class _Keyboard(Protocol):
+    """Passes on what is typed, by the thread that copies, as `TerminalJob` does."""
 
-    def awaited(self) -> dict[int, int]:
-        """Return the descriptors to wait for, each with its events."""
-
-    def pass_on(self, ready: Collection[int]) -> None:
-        """Pass on what has come."""
+    def awaited(self) -> dict[int, int]: ...
+    def pass_on(self, ready: Collection[int]) -> None: ...
 
 
 @contextlib.contextmanager
-def copied(*streams: CopiedStream, keyboard: Keyboard | None = None) -> Iterator[dict[int, int]]:
+def copied(*streams: CopiedStream, keyboard: _Keyboard | None = None) -> Iterator[dict[int, int]]:
     """Yield the command's descriptors for our own streams, and copy them; our own ones, if no thread can start."""
     with contextlib.ExitStack() as pipes:
-        pairs = [_entered(pipes, each.ends or pipe()) for each in streams]
-        ended, at_end, _ = _entered(pipes, pipe())
+        pairs = [each.ends or pipe() for each in streams]
+        ended, at_end, _ = over = pipe()
+        for ends in (*pairs, over):
+            pipes.enter_context(ends.source)
+            pipes.enter_context(ends.target)
         copier = _Copier([(ends, each) for ends, each in zip(pairs, streams, strict=True)], ended.fileno(), keyboard)
         thread = threading.Thread(target=copier.run, daemon=True)
         is_started = False
@@ -188,12 +168,6 @@ def copied(*streams: CopiedStream, keyboard: Keyboard | None = None) -> Iterator
                 thread.join()
 
 
-def _entered(pipes: contextlib.ExitStack, ends: Ends) -> Ends:
-    pipes.enter_context(ends.source)
-    pipes.enter_context(ends.target)
-    return ends
-
-
 def pipe(*, is_large: bool = False) -> Ends:
     """Return the ends of a new pipe, which holds as much as one read takes if it is large and that is allowed."""
     read_end, write_end = os.pipe()
@@ -208,7 +182,7 @@ def pipe(*, is_large: bool = False) -> Ends:
 class _Copier:
     """Copies the streams of a command, all by one thread, so that they mix as the command has written them."""
 
-    def __init__(self, streams: Sequence[tuple[Ends, CopiedStream]], ended: int, keyboard: Keyboard | None) -> None:
+    def __init__(self, streams: Sequence[tuple[Ends, CopiedStream]], ended: int, keyboard: _Keyboard | None) -> None:
         self._open = list(streams)
         self._receivers = [receiver for _, stream in streams for receiver in stream.receivers]
         self._ended = ended

@@ -149,7 +149,12 @@ class OutputProgress:
         self.recognised = _WORDS.get(source, self._form)
         last = self._furthest[self._step]
         has_other_text = source == _OWN and value == last[1:3] and message not in (None, last.message)
-        if has_other_text or _rises(last.current, last.total, *value):
+        current, total = value
+        if total is None:
+            rises = current > last.current
+        else:
+            rises = last.total is None or current * last.total > last.current * total
+        if has_other_text or rises:
             self._furthest[self._step] = found = Found(self._step, *value, message, source == _TERMINAL)
             self._report(found)
 
@@ -234,12 +239,6 @@ def _value(match: re.Match[bytes]) -> _Value | None:
     if not 0 < total >= current:
         return None
     return (int(100 * current / total), 100) if b"." in groups["n"] else (int(current), int(total))
-
-
-def _rises(before: int, total_before: int | None, current: int, total: int | None) -> bool:
-    if total is None:
-        return current > before
-    return total_before is None or current * total_before > before * total
 
 
 def _message(match: re.Match[bytes]) -> str | None:

@@ -21,18 +21,12 @@ from typing import Final, NoReturn
 
 assert sys.platform == "linux", "the command checks it"
 
-from progress_sse.cli.copied_streams import Command, Ends, pipe  # noqa: E402  # which exist on Linux alone
+from progress_sse.cli.copied_streams import Command, Ends, is_in_foreground, pipe  # noqa: E402  # on Linux alone
 
 _FAILED: Final = 126
 _SIGNALLED: Final = 128
 _SIZE: Final = (24, 80)  # Lines and columns, where there is no terminal.
 _TYPED_BYTES: Final = 4096
-
-
-def _is_in_foreground() -> bool:
-    with contextlib.suppress(OSError):
-        return os.tcgetpgrp(0) == os.getpgrp()
-    return False
 
 
 def pseudo_terminal(own: int, *, is_whole: bool) -> Ends:
@@ -76,11 +70,9 @@ class TerminalJob:
         self._modes = termios.tcgetattr(0)
         self._typed = b""
         self._is_held = self._is_raw = self._has_ended = False
-        with contextlib.ExitStack() as theirs:
-            go, self._go, _ = pipe()
-            self._answer, answer, _ = pipe()
-            theirs.callback(go.close)
-            theirs.callback(answer.close)
+        go, self._go, _ = pipe()
+        self._answer, answer, _ = pipe()
+        with go, answer:
             self.leader = os.fork()
             if not self.leader:
                 _lead([self._go, self._answer, *(each.source for each in ends)], go, answer, ends[0].target, command)
@@ -108,7 +100,7 @@ class TerminalJob:
 
     def _take(self) -> bool:
         """Make our terminal raw if we are in its foreground, and return whether it is."""
-        if self._is_held and not self._is_raw and _is_in_foreground():
+        if self._is_held and not self._is_raw and is_in_foreground():
             with contextlib.suppress(OSError, termios.error):
                 tty.setraw(0, termios.TCSADRAIN)
                 self._is_raw = True

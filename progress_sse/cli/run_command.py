@@ -15,6 +15,7 @@ import errno
 import logging
 import os
 import signal
+import stat
 import sys
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -46,7 +47,6 @@ from progress_sse.cli.copied_streams import (  # noqa: E402  # which exist on Li
     Tail,
     copied,
     is_at_terminal,
-    open_ends,
     pipe,
     write,
 )
@@ -70,13 +70,14 @@ WAKE: Final = signal.SIGRTMIN
 class CommandStop:
     """Whether the command is to be stopped, and how far that is; with `has_group` it gets a group of its own."""
 
+    has_ended = False  # The command itself; others of its group may be left.
+
     def __init__(self, step: StepRef, *, may_stop: bool, has_session: bool = False) -> None:
         self.has_group = may_stop and (has_session or not _has_terminal())
         self.step = step
         self._request: Request | None = None
         self._kill_at: float | None = None
         self._has_begun = False
-        self._has_ended = False
 
     @property
     def cancellation(self) -> Cancelled | None:
@@ -88,10 +89,6 @@ class CommandStop:
         if request.concerns(self.step):
             self._request = request
             os.kill(os.getpid(), WAKE)
-
-    def end(self) -> None:
-        """Remember that the command itself has ended."""
-        self._has_ended = True
 
     def has_left_others(self, pid: int) -> bool:
         """Return whether the command is being stopped, and others of its group are left."""
@@ -119,7 +116,7 @@ class CommandStop:
                 if self._kill_at is not None and time.monotonic() >= self._kill_at:
                     self._kill_at = None
                     self.send(pid, signal.SIGKILL)
-                if self._has_ended:
+                if self.has_ended:
                     return None
             elif received.si_signo != WAKE:
                 return received
@@ -133,7 +130,7 @@ class CommandStop:
         if self._kill_at is None:
             return None
         left_s = max(0.0, self._kill_at - time.monotonic())
-        return min(left_s, LOOK_S) if self._has_ended else left_s
+        return min(left_s, LOOK_S) if self.has_ended else left_s
 
     def send(self, pid: int, number: int) -> None:
         """Send the command a signal, and its whole group if that is its own."""
@@ -192,9 +189,8 @@ class CommandProgress(Progress):
 
     running: Step
     tab: TerminalProgress
-    has_named_steps = False
     _name: str | None = None
-    _number = 0
+    _number = 0  # Of the last step that was named.
 
     def take(self, stop: CommandStop, found: "Found") -> None:
         """Report what the output says now; called from another thread."""
@@ -214,20 +210,15 @@ class CommandProgress(Progress):
             self.tab.set(TabState(1, 100 * found.current // found.total) if found.total else TabState(3))
 
     def _begin_step(self, name: str, creation: Create) -> None:
-        self._number += 1
-        if self.has_named_steps:
+        if self._number:
             self.running.complete()
             self.plan([name])
         else:
-            self.has_named_steps = True
-            self._creation = replace(creation, steps=definitions([name]), open_ended=True)
-            self.put(self._begun_anew)
+            self._creation = begun = replace(creation, steps=definitions([name]), open_ended=True)
+            self.put(lambda: begun)
+        self._number += 1
         self.running = self.step(self._number)
         self.running.start()
-
-    def _begun_anew(self) -> Create:
-        assert self._creation is not None
-        return self._creation
 
     def end(self, status: int, error: str) -> None:
         """Report how the command has ended."""
@@ -236,12 +227,8 @@ class CommandProgress(Progress):
         else:
             self.running.fail(error)
             self.tab.set(TabState(2))
-        if self.has_named_steps:
+        if self._number:
             self.finish() if status == 0 else self.fail(error)
-
-    def log_line(self, text: str) -> None:
-        """Log as of the step that runs."""
-        self.running.log(text)
 
 
 def run(command: tuple[str, ...], target: Target) -> int:
@@ -250,21 +237,21 @@ def run(command: tuple[str, ...], target: Target) -> int:
     Without a `step` the session begins afresh, and the command is its only one, called `name` or like the command.
     """
     _occupy_closed_descriptors()
-    execution = Execution(is_read=target.progress is not None, is_logged=target.log, is_forced=target.pty)
-    awaited = {*PASSED_ON, *execution.signals, signal.SIGCHLD, WAKE}
-    # Before there is any thread: each has this mask, so that the signals come to `Execution` and nowhere else.
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, awaited)
     progress = _progress(command, target)
-    execution.prepare(Command(command, _environment(target, progress), mask))
+    execution = Execution(command, _environment(target, progress), target)
     progress.running = progress.step(target.step or 1)
     stop = CommandStop(target.step or 1, may_stop=target.cancel, has_session=execution.job is not None)
-    output = _output(partial(progress.take, stop)) if target.progress is not None else None
+    output = None
+    if target.progress is not None:
+        from progress_sse.cli.output_progress import OutputProgress
+
+        output = OutputProgress(partial(progress.take, stop))
     if target.cancel:
         progress.on_request(stop.ask)
     progress.running.start()
     progress.tab = on_stderr(no_osc=target.no_osc)
     progress.tab.set(TabState(3))
-    status, error = execution.run(stop, output, progress.log_line if target.log else None)
+    status, error = execution.run(stop, output, (lambda text: progress.running.log(text)) if target.log else None)
     if stop.cancellation is not None:
         (progress.running if target.step is not None else progress).fail(stop.cancellation)
     else:
@@ -272,15 +259,9 @@ def run(command: tuple[str, ...], target: Target) -> int:
     progress.tab.close()  # Signals still wait.
     with contextlib.suppress(KeyboardInterrupt):
         signal.signal(WAKE, signal.SIG_IGN)  # A reader may still ask, and the signal would end us.
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        signal.pthread_sigmask(signal.SIG_SETMASK, execution.command.mask)
         progress.close()
     return status
-
-
-def _output(report: "Callable[[Found], None]") -> "OutputProgress":
-    from progress_sse.cli.output_progress import OutputProgress
-
-    return OutputProgress(report)
 
 
 def _occupy_closed_descriptors() -> None:
@@ -316,31 +297,27 @@ def _environment(target: Target, progress: Progress) -> dict[str, str]:
 class Execution:
     """A command that runs, with copies of our streams, and perhaps as the job of a terminal of its own."""
 
-    def __init__(self, *, is_read: bool, is_logged: bool, is_forced: bool) -> None:
-        """Open what the command gets for our streams: for all that can be read, or for stderr and what is logged."""
-        self.job: TerminalJob | None = None
-        self._is_whole = is_read and is_at_terminal()
-        if is_read:
-            self._copies = open_ends(self._pseudo_terminal, is_logged=is_logged, is_forced=is_forced)
+    job: "TerminalJob | None" = None
+
+    def __init__(self, arguments: tuple[str, ...], environment: Mapping[str, str], target: Target) -> None:
+        """Prepare it, while there are no threads yet; what is not read is copied only if it is stderr or logged."""
+        is_whole = target.progress is not None and is_at_terminal()
+        if target.progress is None:
+            self._copies = {pipe(): [own] for own in (_STDOUT, _STDERR) if own == _STDERR or target.log}
         else:
-            self._copies = {pipe(): [own] for own in (_STDOUT, _STDERR) if own == _STDERR or is_logged}
+            self._copies = _open_ends(is_whole=is_whole, is_logged=target.log, is_forced=target.pty)
         self._terminals = [ends for ends in self._copies if ends.is_terminal]
-        self._is_whole &= any(_STDOUT in self._copies[ends] for ends in self._terminals)
-        self.signals: Collection[int] = OF_TERMINALS if self._is_whole else [signal.SIGWINCH] if self._terminals else ()
-
-    def _pseudo_terminal(self, own: int) -> Ends:
-        from progress_sse.cli.pseudo_terminals import pseudo_terminal
-
-        return pseudo_terminal(own, is_whole=self._is_whole and own == _STDOUT)
-
-    def prepare(self, command: Command) -> None:
-        """Choose the command, while there are no threads yet."""
-        self._command = command
-        if self._is_whole:
+        is_whole &= any(_STDOUT in self._copies[ends] for ends in self._terminals)
+        self._signals: Collection[int] = OF_TERMINALS if is_whole else [signal.SIGWINCH] if self._terminals else ()
+        self._awaited = {*PASSED_ON, *self._signals, signal.SIGCHLD}
+        # Threads will have this mask, too, so that the signals come to `_wait` and nowhere else.
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, {*self._awaited, WAKE})
+        self.command = Command(arguments, environment, mask)
+        if is_whole:
             from progress_sse.cli.pseudo_terminals import TerminalJob
 
             next(iter(self._copies.values())).append(0)
-            self.job = TerminalJob([*self._copies], command)
+            self.job = TerminalJob([*self._copies], self.command)
 
     def run(
         self, stop: CommandStop, output: "OutputProgress | None", log_lines: Callable[[str], None] | None
@@ -359,7 +336,7 @@ class Execution:
             with self.job or contextlib.nullcontext(), copied(*streams, keyboard=self.job) as descriptors:
                 status = self._wait(self._start(descriptors, stop), stop)
         except OSError as error:
-            text = f"cannot run {_shown(self._command.arguments)}: {error.strerror}"
+            text = f"cannot run {_shown(self.command.arguments)}: {error.strerror}"
             write(_STDERR, os.fsencode(f"progress-sse: {text}\n"))
             return NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE, text
         if output is not None:
@@ -368,7 +345,7 @@ class Execution:
 
     def _start(self, descriptors: Mapping[int, int], stop: CommandStop) -> int:
         """Start the command, and return its process id; an `OSError` says that it cannot be started."""
-        arguments, environment, mask = self._command
+        arguments, environment, mask = self.command
         if not arguments[0]:  # Python would raise a ValueError.
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
         if self.job is not None:
@@ -388,10 +365,10 @@ class Execution:
         """Pass on signals until the command has ended, and its group if it was stopped; return its exit status."""
         code: int | None = None
         while code is None or stop.has_left_others(pid):
-            received = stop.next_signal(pid, {*PASSED_ON, *self.signals, signal.SIGCHLD})
+            received = stop.next_signal(pid, self._awaited)
             if received is None:
                 continue
-            if received.si_signo in self.signals:
+            if received.si_signo in self._signals:
                 self._heed(received.si_signo, pid)
             elif received.si_signo != signal.SIGCHLD:
                 self._pass_on(received, pid, stop)
@@ -401,10 +378,8 @@ class Execution:
 
     def _ended(self, pid: int, stop: CommandStop) -> int | None:
         """Return the exit code of the command if it has ended; stop if it has stopped."""
-        if self.job is None:
-            ended, status = os.waitpid(pid, os.WNOHANG)
-        else:
-            ended, status = os.waitpid(self.job.leader, os.WNOHANG | os.WUNTRACED)
+        leader, options = (pid, 0) if self.job is None else (self.job.leader, os.WUNTRACED)
+        ended, status = os.waitpid(leader, os.WNOHANG | options)
         if not ended:
             return None
         if self.job is not None:
@@ -412,14 +387,17 @@ class Execution:
             if os.WIFSTOPPED(status):
                 self.job.suspend()
                 return None
-        stop.end()
+        stop.has_ended = True
         return os.waitstatus_to_exitcode(status)
 
     def _pass_on(self, received: signal.struct_siginfo, pid: int, stop: CommandStop) -> None:
         if self.job is not None and received.si_code == _SI_KERNEL:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(pid, received.si_signo)
-        elif self.job is not None or not _is_shared(received):
+            return
+        # The terminal sends its signals to the command as well, but a hangup to the leader of the session alone.
+        is_end = received.si_signo == signal.SIGHUP and os.getsid(0) == os.getpid()
+        if received.si_code != _SI_KERNEL or is_end:
             stop.send(pid, received.si_signo)
 
     def _heed(self, number: int, pid: int) -> None:
@@ -435,14 +413,34 @@ class Execution:
                 os.kill(pid, number)
 
 
+def _open_ends(*, is_whole: bool, is_logged: bool, is_forced: bool) -> dict[Ends, list[int]]:
+    """Return the ends of the streams that can be read, each with the descriptors of ours that the command has it for.
+
+    A terminal gets a pseudo terminal, which stands for stdin and stdout if it `is_whole`; if it `is_forced`, so does
+    what is none.
+    """
+    opened: dict[Ends, list[int]] = {}
+    for own in (_STDOUT, _STDERR):
+        same = [owns for owns in opened.values() if os.path.sameopenfile(owns[0], own)]
+        if same:
+            same[0].append(own)
+        elif os.isatty(own) or (is_forced and os.get_inheritable(own)):  # Else it was closed.
+            from progress_sse.cli.pseudo_terminals import pseudo_terminal
+
+            with contextlib.suppress(OSError):  # There can be no more: it is not read.
+                opened[pseudo_terminal(own, is_whole=is_whole and own == _STDOUT)] = [own]
+        elif own == _STDERR or is_logged or _is_pipe(own):
+            opened[pipe(is_large=True)] = [own]
+    return opened
+
+
+def _is_pipe(descriptor: int) -> bool:
+    mode = os.fstat(descriptor).st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+
+
 def _shown(command: Sequence[str]) -> str:
     return command[0] or "''"
-
-
-def _is_shared(received: signal.struct_siginfo) -> bool:
-    """Whether the terminal sent it to the command as well; a hangup goes to the leader of the session alone."""
-    is_end = received.si_signo == signal.SIGHUP and os.getsid(0) == os.getpid()
-    return received.si_code == _SI_KERNEL and not is_end
 
 
 def _describe(status: int) -> str:

@@ -10,8 +10,7 @@ from typing import Final, NamedTuple
 class Program(NamedTuple):
     """A program that shows its progress; `name` is that of the recording, and `shown` what the documents call it.
 
-    Attributes:
-        needs: What `.ci/need` installs for it, beside the Python packages of the group `dev`.
+    It `needs` what `.ci/need` installs, beside the Python packages of the group `dev`.
     """
 
     name: str
@@ -88,12 +87,9 @@ for number in $(seq 12); do echo "build page-$number: wait" >> build.ninja; done
 """
 
 _CMAKE: Final = r"""
-printf 'cmake_minimum_required(VERSION 3.20)\nproject(photos C)\nadd_executable(photos' > CMakeLists.txt
-for number in 1 2 3 4 5; do
-    echo "int page_$number;" > page_$number.c
-    printf " page_$number.c" >> CMakeLists.txt
-done
-echo ' main.c)' >> CMakeLists.txt
+printf 'cmake_minimum_required(VERSION 3.20)\nproject(photos C)\n' > CMakeLists.txt
+printf 'file(GLOB pages *.c)\nadd_executable(photos ${pages})\n' >> CMakeLists.txt
+for number in 1 2 3 4 5; do echo "int page_$number;" > page_$number.c; done
 echo 'int main(void) { return 0; }' > main.c
 cmake -B build .
 """

@@ -1,4 +1,4 @@
-"""Record the outputs of the programs at a terminal of 80 by 24 characters, and write their table into the documents.
+"""Record the outputs of the programs at a terminal, and write what is recognised in them as a table of the documents.
 
 `python -m tests.programs.record [NAME ...]` records some or all of them.
 """
@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 import tempfile
-import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,11 +17,12 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, Final
 
+from progress_sse.cli.output_progress import Found, OutputProgress
+from tests.harness.terminal import Terminal
 from tests.programs.commands import PROGRAMS, Program
-from tests.programs.table import PAGE, RECORDINGS, with_table
 
-MAX_BYTES: Final = 20_000
-"""Bytes of a recording."""
+RECORDINGS: Final = Path(__file__).parent / "recordings"
+PAGE: Final = (Path(__file__).parents[2] / "docs/how-to/report-from-a-shell").with_suffix(".md")
 
 LIMIT_S: Final = 120
 PIECE_BYTES: Final = 20_000
@@ -31,6 +31,8 @@ PAUSE_S: Final = 0.04
 
 OURS: Final = re.compile(r"PIP_|npm_|PYTEST|PYTHON|GIT_|COLUMNS|LINES|.*_proxy|CI$|GITHUB", re.IGNORECASE)
 """Variables of this machine's settings, which the programs do not get."""
+
+_TABLE: Final = re.compile(r"(?<=<!-- Written by make recordings. -->\n\n).*?(?=\n\n)", re.DOTALL)
 
 
 class _SlowFiles(SimpleHTTPRequestHandler):
@@ -48,20 +50,23 @@ def main(names: list[str]) -> None:
     for program in PROGRAMS:
         if names and program.name not in names:
             continue
-        output = recorded(program)
-        if len(output) > MAX_BYTES:
-            sys.exit(f"{program.name}: {len(output)} bytes, which are too many")
-        (RECORDINGS / program.name).write_bytes(output)
-        print(f"{program.name}: {len(output)} bytes")  # noqa: T201  # a command of its own
+        (RECORDINGS / program.name).write_bytes(recorded(program))
     PAGE.write_text(with_table(PAGE.read_text("utf-8")), "utf-8")
 
 
 def recorded(program: Program) -> bytes:
-    """Run a program, and return what it writes to its terminal."""
-    with prepared(program) as (folder, environment):
-        output = _run_at_terminal(program.command, folder, environment)
+    """Run a program, and return what it writes to its terminal.
+
+    Names of this machine are replaced by others of equal length, so that each line keeps its form.
+    """
+    with prepared(program) as (folder, environment), Terminal() as terminal:
+        status, output = terminal.run(["sh", "-c", program.command], environment, cwd=folder)
+    if status:
+        sys.exit(f"exit status {status} of {program.command}:\n{output.decode(errors='replace')}")
     names = {environment["SITE"].removeprefix("http://"): "files.test:8080", str(folder): "/home/worker/jobs"}
-    return _anonymous(output, {**names, sys.prefix: "/usr/python"})
+    for name, other in {**names, sys.prefix: "/usr/python"}.items():
+        output = output.replace(name.encode(), other[-len(name) :].rjust(len(name), "x").encode())
+    return output
 
 
 @contextmanager
@@ -73,56 +78,46 @@ def prepared(program: Program) -> Iterator[tuple[Path, dict[str, str]]]:
         (folder / "served").mkdir()
         with ThreadingHTTPServer(("127.0.0.1", 0), partial(_SlowFiles, directory=folder / "served")) as server:
             Thread(target=server.serve_forever, daemon=True).start()
-            environment = _environment(f"127.0.0.1:{server.server_port}", folder)
+            environment = {
+                **{name: value for name, value in os.environ.items() if not OURS.match(name)},
+                "SITE": f"http://127.0.0.1:{server.server_port}",
+                "PYTHON": sys.executable,
+                "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+                "TERM": "xterm-256color",
+                "LC_ALL": "C.UTF-8",
+                "GIT_CONFIG_GLOBAL": os.devnull,
+                "GIT_CEILING_DIRECTORIES": str(folder.parent),
+            }
             prepare = ["sh", "-ec", program.prepare]
             subprocess.run(prepare, cwd=folder, env=environment, stdout=subprocess.DEVNULL, check=True, timeout=LIMIT_S)
             yield folder, environment
             server.shutdown()
 
 
-def _environment(site: str, folder: Path) -> dict[str, str]:
-    return {
-        **{name: value for name, value in os.environ.items() if not OURS.match(name)},
-        "SITE": f"http://{site}",
-        "PYTHON": sys.executable,
-        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
-        "TERM": "xterm-256color",
-        "LC_ALL": "C.UTF-8",
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_CEILING_DIRECTORIES": str(folder.parent),
-    }
+def recording(name: str) -> bytes:
+    """Return what a program has written."""
+    return (RECORDINGS / name).read_bytes()
 
 
-def _run_at_terminal(command: str, folder: Path, environment: dict[str, str]) -> bytes:
-    ours, its = os.openpty()
-    termios.tcsetwinsize(its, (24, 80))
-    process = subprocess.Popen(
-        ["setsid", "--ctty", "--wait", "sh", "-c", command],
-        cwd=folder,
-        env=environment,
-        stdin=its,
-        stdout=its,
-        stderr=its,
-    )
-    os.close(its)
-    output = b""
-    try:
-        while True:
-            output += os.read(ours, 65_536)
-    except OSError:  # Every process has closed the terminal.
-        pass
-    finally:
-        os.close(ours)
-    if status := process.wait(LIMIT_S):
-        sys.exit(f"exit status {status} of {command}:\n{output.decode(errors='replace')}")
-    return output
+def found_in(*chunks: bytes) -> tuple[str | None, list[Found]]:
+    """Return what is recognised in an output of these pieces, in words, and each report."""
+    reports: list[Found] = []
+    progress = OutputProgress(reports.append)
+    receive = progress.receiver()
+    for chunk in (*chunks, b""):
+        receive(chunk)
+    return progress.recognised, reports
 
 
-def _anonymous(output: bytes, names: dict[str, str]) -> bytes:
-    """Replace names of this machine by others of equal length, so that each line keeps its form."""
-    for name, other in names.items():
-        output = output.replace(name.encode(), other[-len(name) :].rjust(len(name), "x").encode())
-    return output
+def with_table(page: str) -> str:
+    """Return the page with the table that follows from the recordings."""
+    commands: dict[tuple[str, str], set[str]] = {}
+    for program in PROGRAMS:
+        words, reports = found_in(recording(program.name))
+        unit = {None: "a number", 100: "%"}.get(reports[-1].total, "n of m")
+        commands.setdefault((str(words), unit), set()).add(f"`{program.shown}`")
+    rows = [f"| {words} | {', '.join(sorted(them))} | {unit} |" for (words, unit), them in sorted(commands.items())]
+    return _TABLE.sub("\n".join(["| Recognised | Of | Gives |", "| --- | --- | --- |", *rows]), page)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """`progress-sse run --progress auto`: commands behave as without us, and what they show moves their session."""
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -16,6 +17,8 @@ from tests.harness.presence import present
 from tests.harness.serving import Server, eventually, session_path
 from tests.harness.terminal import Terminal
 from tests.live.shell.commands import COMMAND, TOKEN, WAIT_S, environment, finish, poll, start
+from tests.programs.commands import PROGRAMS, Program
+from tests.programs.record import prepared
 
 AUTO = ["--progress", "auto"]
 RUN = [*COMMAND, "run", "--session", "same", *AUTO, "--no-osc", "--"]
@@ -42,27 +45,22 @@ for _ in tqdm.tqdm(range(30), mininterval=0, bar_format="{n}/{total} {bar} {perc
 
 CATCH = "trap 'echo caught; exit 9' INT; echo ready; while :; do sleep 0.05; done"
 
-PROGRAMS = {
+COMMANDS = {
     "ls": (["ls", "--color=auto", "-C", "/usr"], []),
-    "grep": (["grep", "--color=auto", "root", "/etc/passwd"], []),
     "git": (["git", "-c", "color.ui=auto", "diff", "--no-index", "--stat", "/etc/hostname", "/etc/passwd"], []),
     "isatty": ([sys.executable, "-c", TERMINALS], []),
     "modes": (["stty", "-a"], []),
-    "size": (["stty", "size"], []),
-    "columns": (["tput", "cols"], []),
+    "modes that stay": (["stty", "-echo", "-opost", "eof", "^A"], []),
     "lines": (["seq", "100000"], []),
     "a long line": (["head", "-c", "10000000", "/dev/zero"], []),
     "binary": ([sys.executable, "-c", "import os; os.write(1, bytes(range(256)) * 99); os.write(2, bytes(9))"], []),
     "both": (["sh", "-c", "for n in 1 2 3 4 5 6 7 8 9; do echo out $n; echo err $n >&2; done; exit 3"], []),
-    "dd": (["dd", "if=/dev/zero", "of=/dev/null", "bs=1000", "count=5", "status=none"], []),
-    "head": (["head", "-n", "3", "/etc/passwd"], []),
     "typed": (["sh", "-c", "echo name?; read x; echo $x"], [(rb"name\?\r\n", b"J\x7fBlue\n")]),
     "end of input": (["sh", "-c", "echo ready; cat; exit 4"], [(b"ready", b"a\n"), (b"a\r\na\r\n", b"\x04")]),
     "password": ([sys.executable, "-c", PASSWORD], [(b"Password: ", b"terces\n")]),
     "curses": ([sys.executable, "-c", CURSES], [(rb"key\?", b"x")]),
     "bar": ([sys.executable, "-c", BAR], []),
     "Ctrl-C": (["sh", "-c", CATCH], [(b"ready", b"\x03")]),
-    "Ctrl-backslash": (["sh", "-c", "ulimit -c 0; echo ready; exec sleep 60"], [(b"ready", b"\x1c")]),
     "killed": (["sh", "-c", "echo before; kill -TERM $$"], []),
     "moved": (["sh", "-c", "echo one >/dev/tty; printf '\\033[2J\\033[3;4Htwo\\t.\\r\\n'; exit 255"], []),
 }
@@ -75,51 +73,33 @@ def at_terminal(command: Sequence[str], typed: Sequence[tuple[bytes, bytes]] = (
         return 128 - status if status < 0 else status, re.sub(rb"progress-sse: [^\n]*\n", b"", shown), terminal.modes()
 
 
-RARE = ["columns", "head", "dd", "size", "grep", "killed", "Ctrl-backslash", "lines"]
-
-
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.full] * (name in RARE)) for name in PROGRAMS])
+@pytest.mark.parametrize("name", COMMANDS)
 def test_a_command_at_a_terminal_behaves_as_without_us(name: str) -> None:
     """Exit status, bytes, and the modes that it leaves behind."""
-    command, typed = PROGRAMS[name]
+    command, typed = COMMANDS[name]
     assert at_terminal([*RUN, *command], typed) == at_terminal(command, typed)
 
 
-def test_modes_that_a_command_sets_stay() -> None:
-    """As those of `stty` do, since they are what it is for."""
-    command = ["stty", "-echo", "-opost", "eof", "^A"]
-    modes = at_terminal([*RUN, *command])[2]
-    assert modes == at_terminal(command)[2]
-    assert modes != at_terminal(["true"])[2]
-
-
-@pytest.mark.parametrize("other", range(3))
-@pytest.mark.parametrize("kind", ["pipe", "file", pytest.param("null", marks=pytest.mark.full)])
-def test_other_streams_than_terminals_stay_what_they_are(tmp_path: Path, other: int, kind: str) -> None:
+@pytest.mark.parametrize("other", ["stdin", "stdout", "stderr"])
+@pytest.mark.parametrize("kind", ["pipe", "file"])
+def test_other_streams_than_terminals_stay_what_they_are(tmp_path: Path, other: str, kind: str) -> None:
     """A pipe is a pipe for the command, and only stdout and stdin are a file if they are one."""
     shown = []
     for prefix in ([], RUN):
-        reads, writes = os.pipe()
-        names: dict[str, str | Path] = {
-            "pipe": f"/dev/fd/{reads if other == 0 else writes}",
-            "file": tmp_path / "file",
-            "null": os.devnull,
-        }
-        (tmp_path / "file").touch()
-        with (
-            Terminal() as terminal,
-            Path(names[kind]).open("r+b" if kind == "file" else "rb" if other == 0 else "wb") as file,
-        ):
-            streams = [file if number == other else None for number in range(3)]
-            process = terminal.start([*prefix, sys.executable, "-c", TERMINALS], environment(None), *streams)
-            terminal.wait_for(rb"(True|False) \d+ (True|False) \d+ (True|False) \d+\r\n")
-            assert process.wait(WAIT_S) == 0
-            shown.append(re.sub(rb"progress-sse: [^\n]*\n", b"", terminal.shown))
-        os.close(reads)
-        os.close(writes)
-    if other == 2 and kind != "pipe":  # Its end is kept for the error.
+        with Terminal() as terminal, (tmp_path / "file").open("w+b") as file:
+            stream = {other: subprocess.PIPE if kind == "pipe" else file}
+            command = [*prefix, sys.executable, "-c", TERMINALS]
+            with terminal.start(command, environment(None), **stream) as process:
+                shown.append(terminal.wait_for(rb"(True|False) \d+ (True|False) \d+ (True|False) \d+\r\n")[0])
+            assert process.returncode == 0
+    if (other, kind) == ("stderr", "file"):  # Its end is kept for the error.
         shown[0] = re.sub(rb"\d+\r\n", b"10000\r\n", shown[0])
     assert shown[0] == shown[1]
+
+
+def ran(session_id: str, script: str, url: str | None, *options: str) -> tuple[int, bytes, bytes]:
+    """Run a shell script between pipes; return its exit status and output."""
+    return finish(start("run", "--session", session_id, *options, *AUTO, "--", "sh", "-c", script, url=url))
 
 
 def in_shell(terminal: Terminal, *lines: str) -> subprocess.Popen[bytes]:
@@ -154,27 +134,18 @@ def test_a_command_is_stopped_and_continued_as_a_job_of_the_shell(reporting: str
     """By Ctrl-Z and `fg`, also after `bg`; the shell has the terminal as it was, and the command a new size."""
     with Terminal() as terminal:
         shell = in_shell(terminal, reporting)
-        place = terminal.wait_for(rb"ready \d+\r\n")
+        terminal.wait_for(rb"ready \d+\r\n")
         for size in (30, 31):
-            terminal.type(b"\x1a")
-            place = terminal.wait_for(rb"Stopped[^\n]*\n", place)
-            terminal.type(b"stty -a\n")
-            place = terminal.wait_for(rb" icanon [^$]*\$ ", place)
+            terminal.type(b"\x1a", rb"Stopped[^\n]*\n")
+            terminal.type(b"stty -a\n", rb" icanon [^$]*\$ ")
             terminal.resize(size, 99)
-            terminal.type(b"fg\n")
-            place = terminal.wait_for(rb"size %d 99\r\n" % size, place)
-            terminal.type(b"line\n")
-            place = terminal.wait_for(rb"line\r\ngot line\r\n", place)
-        terminal.type(b"\x1a")
-        place = terminal.wait_for(rb"Stopped[^\n]*\n", place)
-        terminal.type(b"bg\n")
-        place = terminal.wait_for(rb"continued\r+\n", place)
-        terminal.type(b"fg\n")
-        place = terminal.wait_for(rb"fg\r\n[^\n]*\n", place)
-        terminal.type(b"last\n")
-        place = terminal.wait_for(rb"got last\r\n", place)
-        terminal.type(b"\x04")
-        place = terminal.wait_for(rb"\$ $", place)
+            terminal.type(b"fg\n", rb"size %d 99\r\n" % size)
+            terminal.type(b"line\n", rb"line\r\ngot line\r\n")
+        terminal.type(b"\x1a", rb"Stopped[^\n]*\n")
+        terminal.type(b"bg\n", rb"continued\r+\n")
+        terminal.type(b"fg\n", rb"fg\r\n[^\n]*\n")
+        terminal.type(b"last\n", rb"got last\r\n")
+        terminal.type(b"\x04", rb"\$ $")
         terminal.type(b"exit\n")
         assert shell.wait(WAIT_S) == 0
 
@@ -183,9 +154,9 @@ def test_a_resize_reaches_a_command_of_which_only_the_output_is_a_terminal(repor
     """Its stdin is a pipe."""
     with Terminal() as terminal:
         in_shell(terminal, f"cat | {reporting}")
-        place = terminal.wait_for(rb"ready \d+\r\n")
+        terminal.wait_for(rb"ready \d+\r\n")
         terminal.resize(33, 77)
-        terminal.wait_for(rb"size 33 77\r\n", place)
+        terminal.wait_for(rb"size 33 77\r\n")
 
 
 def is_over(pid: int) -> bool:
@@ -200,10 +171,9 @@ def test_the_command_of_a_killed_run_gets_a_hangup() -> None:
     """As if its terminal had gone; this one does not read it."""
     with Terminal() as terminal:
         process = terminal.start([*RUN, "sh", "-c", "echo ready $$; exec sleep 600"], environment(None))
-        terminal.wait_for(rb"ready \d+\r\n")
+        pid = int(terminal.wait_for(rb"ready (\d+)\r\n")[1])
         process.kill()
         assert process.wait(WAIT_S) == -signal.SIGKILL
-        pid = int(re.findall(rb"ready (\d+)", terminal.shown)[0])
         asyncio.run(eventually(lambda: is_over(pid), WAIT_S))
 
 
@@ -211,8 +181,7 @@ def test_what_a_command_leaves_in_the_background_is_neither_waited_for_nor_ended
     """Though it has the terminal of the command."""
     with Terminal() as terminal:
         in_shell(terminal, " ".join(RUN) + " sh -c 'sleep 60 & echo left $!'; echo status $?")
-        terminal.wait_for(rb"status 0\r\n")
-        pid = int(re.findall(rb"left (\d+)", terminal.shown)[0])
+        pid = int(terminal.wait_for(rb"left (\d+)\r.*status 0\r\n")[1])
         assert not is_over(pid)
         os.kill(pid, signal.SIGKILL)
 
@@ -225,25 +194,19 @@ def test_a_command_whose_output_nothing_takes_ends_as_without_us() -> None:
         assert process.wait(WAIT_S) == 128 + signal.SIGPIPE
 
 
-@pytest.mark.parametrize("command", [["seq", "1000000"], ["head", "-c", "10000000", "/dev/urandom"]])
-def test_much_output_passes_a_pipe_whole(command: list[str]) -> None:
-    """Lines, and none."""
-    process = start(
-        "run", "--session", "much", *AUTO, "--", "sh", "-c", '"$@" | tee /dev/stderr', "-", *command, url=None
-    )
-    status, out, err = finish(process)
-    assert (status, len(out) >= 6_000_000, out == err) == (0, True, True)
+def test_much_output_passes_a_pipe_whole() -> None:
+    """Of any bytes, on both streams."""
+    status, out, err = ran("much", "head -c 10000000 /dev/urandom | tee /dev/stderr", None)
+    assert (status, len(out), out == err) == (0, 10_000_000, True)
 
 
 def test_a_terminal_can_be_had_where_there_is_none() -> None:
     """Its output is what a pipe would get; it needs the option that reads it."""
     terminals = "import os; print(*map(os.isatty, range(3)), os.get_terminal_size(1))"
-    options = ["--session", "cron", "--pty"]
-    ran = finish(start("run", *options, *AUTO, "--", sys.executable, "-c", terminals, url=None))
-    assert ran == (0, b"False True True os.terminal_size(columns=80, lines=24)\n", b"")
-    status, _, err = finish(start("run", *options, "--", "true", url=None))
-    assert status == 2
-    assert b"--pty needs --progress auto" in err
+    expected = (0, b"False True True os.terminal_size(columns=80, lines=24)\n", b"")
+    assert ran("cron", f"{sys.executable} -c '{terminals}'", None, "--pty") == expected
+    status, _, err = finish(start("run", "--pty", "--", "true", url=None))
+    assert (status, b"--pty needs --progress auto" in err) == (2, True)
 
 
 BARS = r"""
@@ -292,10 +255,7 @@ def test_what_a_command_draws_moves_its_step(server: Server) -> None:
         assert process.wait(WAIT_S) == 3
         terminal.wait_for(rb"progress-sse: found a percentage in a redrawn line\r\n")
     assert poll(server, "drawn")["steps"][0]["status"] == "error"
-    silent = start("run", "--session", "piped", *AUTO, "--", "sh", "-c", BARS, url=server.url)
-    wait_until(server, "piped", progress={"current": 55, "total": 100})
-    status, _, err = finish(silent, b"0\n")
-    assert (status, b"progress-sse" in err) == (0, False)
+    assert b"progress-sse" not in ran("piped", BARS, server.url)[2]
 
 
 STEPS = "echo first; echo ::step Copy; echo copied; echo ::step Check; echo ::progress 3/7 photos; {end}"
@@ -306,8 +266,7 @@ def test_the_steps_that_a_command_names_are_those_of_its_session(server: Server,
     """The one that runs ends as the command does, and so does the session; lines of the log are those of their step."""
     script = STEPS.format(end=end)
     session_id = f"named-{outcome}"
-    ran = finish(start("run", "--session", session_id, "--log", *AUTO, "--", "sh", "-c", script, url=server.url))
-    assert ran[0] == (0 if outcome == "success" else 4)
+    assert ran(session_id, script, server.url, "--log")[0] == (0 if outcome == "success" else 4)
     session = poll(server, session_id)
     shown = [(step["name"], step["status"]) for step in session["steps"]]
     assert shown == [("Copy", "success"), ("Check", outcome)]
@@ -320,10 +279,7 @@ def test_the_steps_that_a_command_names_are_those_of_its_session(server: Server,
 def test_a_name_is_a_message_of_a_step_that_is_there(server: Server) -> None:
     """The session keeps its steps."""
     script = STEPS.format(end="exit 0").replace(" photos", "")
-    assert (
-        finish(start("run", "--session", "there", "--step", "2", *AUTO, "--", "sh", "-c", script, url=server.url))[0]
-        == 0
-    )
+    assert ran("there", script, server.url, "--step", "2")[0] == 0
     session = poll(server, "there")
     assert session["total_steps"] == 7
     assert (session["steps"][1]["status"], session["steps"][1]["message"]) == ("success", "Check")
@@ -340,3 +296,27 @@ def test_a_reader_stops_a_command_in_a_later_step(server: Server) -> None:
     assert finish(process)[0] == 128 + signal.SIGTERM
     session = poll(server, "later")
     assert (session["conclusion"], session["steps"][0]["status"]) == ("cancelled", "success")
+
+
+FEW = {"apt-get-install", "aria2c", "dd", "git-clone", "git-rebase"}
+"""Programs that may draw only twice here, or end before the client, which sends ten values a second, has sent three."""
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.name)
+def test_a_program_moves_its_session(server: Server, program: Program) -> None:
+    """At a terminal: a reader gets at least three values, which never fall, and the end."""
+    reader = start("watch", program.name, "--output", "json", url=server.url)
+    assert b"not_found" in present(reader.stdout).readline()
+    run = [*COMMAND, "run", "--session", program.name, *AUTO, "--", "sh", "-c", program.command]
+    with prepared(program) as (folder, its_environment), Terminal() as terminal:
+        status, shown = terminal.run(run, {**environment(server.url), **its_environment}, cwd=folder)
+    assert status == 0, shown
+    assert b"progress-sse: found " in shown
+    states = [json.loads(line) for line in finish(reader)[1].splitlines()]
+    steps = [state["steps"][0] for state in states if state.get("steps")]
+    values = [step["progress"] for step in steps if "progress" in step]
+    shares = [each["current"] / (each["total"] or 1) for each in values]
+    assert shares == sorted(shares)
+    assert len(set(shares)) >= (1 if program.name in FEW else 3), shares
+    assert poll(server, program.name)["status"] == "completed"
