@@ -115,7 +115,7 @@ def test_a_command_is_shown_at_work(server: Server) -> None:
 
 
 def test_the_tab_shows_how_far_a_command_is(server: Server) -> None:
-    script = r"printf '\r10%%\r55%%\r' >&2; read x"
+    script = r"printf '\r10%%\r20%%\r55%%\r' >&2; read x"
     run = OnTerminal("run", "--progress", "auto", "--", "sh", "-c", script, url=server.url)
     run.shown(b"1;55")
     assert run.end(b"\n")[0] == 0
