@@ -351,6 +351,7 @@ def run_shards():
 """
 
 
+@pytest.mark.full
 async def test_celery_reports_by_its_own_instrumentation(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
     """The spans of a worker are steps of the session in the caller, which ends only when they have ended."""
     workers = build("celery")

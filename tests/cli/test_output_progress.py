@@ -5,7 +5,6 @@
 
 import subprocess
 import sys
-import time
 import tracemalloc
 from collections.abc import Callable
 
@@ -208,12 +207,9 @@ def test_steps_are_bounded() -> None:
     assert len(values(output)) == MAX_TOTAL_STEPS
 
 
-def feed(receive: Callable[[bytes], None], chunks: list[bytes]) -> float:
-    """How many seconds of the processor the receiver takes for these pieces."""
-    began = time.thread_time()
+def feed(receive: Callable[[bytes], None], chunks: list[bytes]) -> None:
     for chunk in chunks:
         receive(chunk)
-    return time.thread_time() - began
 
 
 HOSTILE = {
@@ -232,18 +228,11 @@ HOSTILE = {
 @pytest.mark.parametrize("start", [b"", b"\r1% a\r2% b\r", b"\x1b]0;"], ids=["plain", "redrawn", "string"])
 @pytest.mark.parametrize("piece", HOSTILE.values(), ids=HOSTILE)
 def test_an_endless_line_takes_little(piece: bytes, start: bytes) -> None:
-    """The time of the processor is linear, and memory is bounded; then the next line counts as usual."""
+    """Its memory is bounded; then the next line counts as usual."""
     progress = OutputProgress(lambda _: None)
     receive = progress.receiver()
-    receive(start)
-    chunks = [(piece * 4096)[:4096]] * 20
-    feed(receive, chunks)
-    before_s = feed(receive, chunks)
-    feed(receive, chunks * 4)
-    assert feed(receive, chunks) < 10 * before_s + 0.05
-    other = progress.receiver()
     tracemalloc.start()
-    feed(other, [start, (piece * 65_536)[:65_536], (piece * 65_536)[:65_536]])
+    feed(receive, [start, (piece * 65_536)[:65_536], (piece * 65_536)[:65_536]])
     kept, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert kept < 5 * MAX_LINE_BYTES
@@ -251,21 +240,8 @@ def test_an_endless_line_takes_little(piece: bytes, start: bytes) -> None:
     assert progress.recognised == "lines for progress-sse"
 
 
-def test_an_endless_line_may_come_byte_by_byte() -> None:
-    """It is not copied for each of its bytes."""
-    receive = OutputProgress(lambda _: None).receiver()
-    feed(receive, [b"%"] * 10_000)
-    assert feed(receive, [b"%"] * 100_000) < 2
-
-
-def test_what_has_no_mark_of_progress_costs_next_to_nothing() -> None:
-    """Seven megabytes of short lines take three milliseconds; with a regular expression they would take fifty."""
-    chunks = pieces(b"".join(b"%d\n" % number for number in range(1_000_000)), 65_536)
-    assert min(feed(OutputProgress(lambda _: None).receiver(), chunks) for _ in range(10)) < 0.02
-
-
-def test_the_module_is_imported_in_no_time() -> None:
-    """It compiles no regular expression before one is needed."""
+def test_output_without_a_mark_of_progress_needs_no_regular_expression() -> None:
+    """Else each command would wait until they are compiled, and floods would take twenty times as long."""
     code = """if True:
         import progress_sse.client.sync
         import re

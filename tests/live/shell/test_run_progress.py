@@ -73,7 +73,9 @@ def at_terminal(command: Sequence[str], typed: Sequence[tuple[bytes, bytes]] = (
         return 128 - status if status < 0 else status, re.sub(rb"progress-sse: [^\n]*\n", b"", shown), terminal.modes()
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.full] * (name == "a long line")) for name in COMMANDS]
+)
 def test_a_command_at_a_terminal_behaves_as_without_us(name: str) -> None:
     """Exit status, bytes, and the modes that it leaves behind."""
     command, typed = COMMANDS[name]
@@ -194,6 +196,7 @@ def test_a_command_whose_output_nothing_takes_ends_as_without_us() -> None:
         assert process.wait(WAIT_S) == 128 + signal.SIGPIPE
 
 
+@pytest.mark.full
 def test_much_output_passes_a_pipe_whole() -> None:
     """Of any bytes, on both streams."""
     status, out, err = ran("much", "head -c 10000000 /dev/urandom | tee /dev/stderr", None)
