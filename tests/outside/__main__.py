@@ -23,18 +23,18 @@ SETTINGS: Final = ("resolv.conf", "hosts", "ssl/certs/ca-certificates.crt", "apt
 PASSED_ON: Final = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "http_proxy", "https_proxy", "no_proxy")
 
 
-def mirror() -> str:
-    """Return the address that this machine takes Debian's packages from."""
+def mirrors() -> list[str]:
+    """Return the address that this machine takes Debian's packages from; none: debootstrap has its own."""
     form = ["--format", "$(SITE)", "Created-By: Packages", f"Codename: {SUITE}", "Component: main"]
     sites = subprocess.check_output(["apt-get", "indextargets", *form], text=True).split()
-    return next((site for site in sites if site.startswith("http")), "http://deb.debian.org/debian")
+    return [site for site in sites if site.startswith("http")][:1]
 
 
 @contextmanager
 def base(folder: Path) -> Iterator[Path]:
     """Unpack a minimal Debian that reaches what this machine reaches."""
     options = ["--variant=minbase", f"--include={GIVEN}"]
-    subprocess.run(["debootstrap", *options, SUITE, folder, mirror()], check=True)
+    subprocess.run(["debootstrap", *options, SUITE, folder, *mirrors()], check=True)
     for name in SETTINGS:
         copied, copy = Path("/etc", name), folder / "etc" / name
         if copied.is_dir():
