@@ -65,7 +65,7 @@ def explore(server: Server, folder: Path, *options: str) -> None:
 
 
 @pytest.mark.full
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(1200)
 def test_schemathesis_finds_no_undescribed_response(serve: Serve, tmp_path: Path) -> None:
     """SE-05: valid and invalid requests, one by one and in sequences, with the token and without."""
     server = serve(max_total_steps=STEPS, **GUARDED)
