@@ -17,7 +17,11 @@ from tests.harness.serving import ROOT
 pytestmark = [pytest.mark.processes, pytest.mark.guarantee(77)]
 
 GEVENT = "from gevent import monkey; monkey.patch_all()"
-EVENTLET = "import warnings; warnings.simplefilter('ignore'); import eventlet; eventlet.monkey_patch()"
+# Its look-up of names imports dnspython, and with that httpcore2 and trio where they are installed, which it breaks.
+EVENTLET = (
+    "import os, warnings; os.environ['EVENTLET_NO_GREENDNS'] = 'yes'; warnings.simplefilter('ignore'); "
+    "import eventlet; eventlet.monkey_patch()"
+)
 IMPORT = "from progress_sse import Progress"
 REPORT = f"{IMPORT}; Progress(steps=['One', 'Two']).step(1).start()"
 

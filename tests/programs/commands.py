@@ -151,7 +151,7 @@ PROGRAMS: Final = (
     Program("curl-bar", "curl --progress-bar", f"{_CURL} --progress-bar --limit-rate 300K", _FILE, ("curl",)),
     Program("dd", "dd status=progress", "dd if=/dev/zero of=/dev/null bs=1M count=150000 status=progress"),
     Program("git-clone", "git clone --progress", "git clone --no-local --progress source clone", _REPOSITORY, ("git",)),
-    Program("git-rebase", "git rebase", f"cd source && {_GIT} rebase --force-rebase HEAD~5", _REPOSITORY, ("git",)),
+    Program("git-rebase", "git rebase", f"cd source && {_GIT} rebase --exec 'sleep 0.3' HEAD~5", _REPOSITORY, ("git",)),
     Program("ninja", "ninja", "ninja", _NINJA, ("package:ninja-build",)),
     Program("ninja-pipe", "ninja", "ninja | cat", _NINJA, ("package:ninja-build",)),
     Program("pip", "pip", _PIP, _WHEELS),

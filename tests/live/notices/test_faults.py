@@ -37,7 +37,7 @@ async def waiting_in(server: Server, hook: str = "a") -> int:
 
 
 async def until_none_waits(server: Server, hook: str = "a") -> None:
-    async with asyncio.timeout(SOON_S):
+    async with asyncio.timeout(2 * SOON_S):  # A claim that was lost lasts a minute.
         while await waiting_in(server, hook):  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.1)
 

@@ -301,7 +301,7 @@ def test_a_reader_stops_a_command_in_a_later_step(server: Server) -> None:
     assert (session["conclusion"], session["steps"][0]["status"]) == ("cancelled", "success")
 
 
-FEW = {"apt-get-install", "aria2c", "dd", "git-clone", "git-rebase"}
+FEW = {"apt-get-install", "aria2c", "dd", "git-clone"}
 """Programs that may draw only twice here, or end before the client, which sends ten values a second, has sent three."""
 
 
