@@ -6,9 +6,6 @@ from typing import Any
 import httpx
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
-from pydantic_ai import Agent
-from pydantic_ai.models.instrumented import InstrumentationSettings
-from pydantic_ai.models.test import TestModel
 
 from progress_sse.bridges.opentelemetry import SessionProcessor
 from tests.harness.serving import Server, session_path
@@ -27,6 +24,10 @@ def test_an_agent_is_a_step_and_its_calls_are_parts(
     server: Server, monkeypatch: pytest.MonkeyPatch, sid: str, error: Exception | None
 ) -> None:
     """Readers see a tool while it runs; its exception is the error of the part, the step and the session."""
+    from pydantic_ai import Agent  # which only the full run has
+    from pydantic_ai.models.instrumented import InstrumentationSettings
+    from pydantic_ai.models.test import TestModel
+
     monkeypatch.setenv("PROGRESS_SSE_URL", server.url)
     provider, shown = TracerProvider(), []
     provider.add_span_processor(SessionProcessor())
