@@ -52,6 +52,7 @@ async def test_a_page_with_a_token_follows_its_session(
     assert wire_of(proxy).count(token.encode()) == wire_of(proxy).count(f" Bearer {token}\r\n".encode()) > 0
     if not scripts:
         assert await shown.evaluate("moves") == moves_of(3, 3)
+        assert sum("/events?" in url for url in shown.requests) >= 2, "it did not stream again after the cut"
 
 
 async def test_a_token_for_something_else_is_refused_at_once(
