@@ -1,5 +1,6 @@
 """The state of a session on the page, driven by POSTs from another process."""
 
+import asyncio
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -46,15 +47,20 @@ async def test_the_bar_is_empty_without_a_state(server: Server, open_page: OpenP
     """This holds before the first response."""
     shown = await open_page("about:blank")
 
-    async def answer_nothing(_route: Route) -> None:
-        pass
+    is_over = asyncio.Event()
 
-    await shown.page.route("**/api/**", answer_nothing)
+    async def hold(route: Route) -> None:
+        await is_over.wait()
+        await route.abort()
+
+    await shown.page.route("**/api/**", hold)
     await shown.page.goto(page_of(server, sid))
     await expect(shown.headline).to_have_text("Connecting")
     await expect(shown.bar).to_have_text("0%")
     assert await shown.bar.evaluate("bar => bar.getBoundingClientRect().width") == 0
     await expect(shown.progressbar).not_to_have_attribute("aria-valuenow", re.compile(""))
+    is_over.set()  # Else the requests wait for their answers still while other tests run.
+    await shown.page.unroute_all(behavior="wait")
 
 
 async def test_shown_times_follow_the_servers_clock(
