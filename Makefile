@@ -12,9 +12,9 @@ LOWEST := $(VENV)/lowest/bin
 DJANGO_6 := $(VENV)/django6/bin
 PYTEST = -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 # Tests that run the package mostly in their own process.
-INSIDE := $(addprefix tests/,core wire _internal store streaming auth client observability notices api server cli demo test_settings.py test_wiring.py test_embedding.py)
+INSIDE := $(addprefix tests/,core wire _internal conformance store streaming auth client observability notices api server cli demo test_settings.py test_wiring.py test_embedding.py)
 # The packages that a job uses, on Windows too.
-PORTABLE := _internal bridges cli client core story wire
+PORTABLE := _internal bridges cli client conformance core story wire
 PIP := $(BIN)/python -m pip install --quiet --constraint constraints.txt --build-constraint constraints.txt
 
 # What `check` runs, the longest first; these do not depend on each other.

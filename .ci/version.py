@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[1]
-SOURCES: Final = ("pyproject.toml", "README.md", "LICENSE", "progress_sse", "web/assets", "web/lib")
+EXCHANGES: Final = "tests/corpus/exchanges.json"
+SOURCES: Final = ("pyproject.toml", "README.md", "LICENSE", "progress_sse", "web/assets", "web/lib", EXCHANGES)
 
 
 def number() -> str:

@@ -2,9 +2,13 @@
 
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+
+from progress_sse.conformance.stream_rules import WATCHED
+from progress_sse.conformance.vectors import LEVELS, Conversation, conversations, up_to
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "protocol.md").read_text("utf-8")
@@ -14,12 +18,14 @@ REQUIREMENTS = {number: " ".join(text.split()) for number, text in REQUIREMENT.f
 KEYWORD = re.compile(r"\b(?:MUST|SHOULD|MAY)(?: NOT)?\b")
 MUSTS = {number for number, text in REQUIREMENTS.items() if "MUST" in text}
 
+CORPUS = ROOT / "tests" / "corpus"
 VECTORS = [
-    vector
-    for path in sorted((ROOT / "tests" / "corpus").glob("*.json"))
-    if path.stem != "words"  # No protocol says them.
-    for vector in json.loads(path.read_text("utf-8"))
+    vector for name in ("grammar", "folds") for vector in json.loads((CORPUS / f"{name}.json").read_text("utf-8"))
 ]
+CONVERSATIONS = conversations(*LEVELS)
+
+PARTS = re.findall(r"^## Level (\w+)\n((?:(?!## ).*\n)*)", PAGE, re.MULTILINE)
+LEVEL_OF = {number: level for level, part in PARTS for number, _ in REQUIREMENT.findall(part)}
 
 MARK = re.compile(r"@?pytest\.mark\.protocol\(([^)]*)\)")
 COMMENT = re.compile(r"^// Shows (P-.*)\.\ntest\(", re.MULTILINE)
@@ -36,13 +42,14 @@ def cited_by_tests() -> set[str]:
 
 
 def cited_by_vectors() -> set[str]:
-    return {number for vector in VECTORS for number in vector["shows"]}
+    exchanged = {number for each in CONVERSATIONS for exchange in each.exchanges for number in exchange.shows}
+    return exchanged.union(WATCHED, *(vector["shows"] for vector in VECTORS))
 
 
 def test_requirements_are_numbered_by_section() -> None:
     """Numbers grow within a section; a removed requirement leaves a gap."""
     numbered = 0
-    for section, text in re.findall(r"^## (\d+)\. .*\n((?:(?!## ).*\n)*)", PAGE, re.MULTILINE):
+    for section, text in re.findall(r"^### (\d+)\. .*\n((?:(?!##).*\n)*)", PAGE, re.MULTILINE):
         numbers = [number.removeprefix("P-").split(".") for number, _ in REQUIREMENT.findall(text)]
         assert {each for each, _ in numbers} <= {section}
         places = [int(place) for _, place in numbers]
@@ -70,11 +77,30 @@ def test_cited_requirements_exist() -> None:
     assert cited_by_vectors() | cited_by_tests() <= set(REQUIREMENTS)
 
 
+def test_the_page_has_all_levels() -> None:
+    """In their order, and each requirement in one."""
+    assert [level for level, _ in PARTS] == list(LEVELS)
+    assert LEVEL_OF.keys() == REQUIREMENTS.keys()
+
+
+def in_order(numbers: Sequence[str]) -> bool:
+    """Whether they are numbers of requirements, each once, in the order of the protocol."""
+    places = [tuple(map(int, number.removeprefix("P-").split("."))) for number in numbers]
+    return places == sorted(set(places)) != []
+
+
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["name"])
 def test_a_vector_cites_the_requirements_that_it_shows(vector: dict[str, list[str]]) -> None:
-    """Each once, in the order of the protocol."""
-    places = [tuple(map(int, number.removeprefix("P-").split("."))) for number in vector["shows"]]
-    assert places == sorted(set(places)) != []
+    assert in_order(vector["shows"])
+
+
+@pytest.mark.parametrize("conversation", CONVERSATIONS, ids=lambda each: each.name)
+def test_each_exchange_cites_what_it_shows(conversation: Conversation) -> None:
+    """Requirements of the conversation's level and of those below it: else a server of that level could fail."""
+    numbers = [number for exchange in conversation.exchanges for number in exchange.shows]
+    assert all(in_order(exchange.shows) for exchange in conversation.exchanges)
+    assert {conversation.level} <= {LEVEL_OF[number] for number in numbers} <= set(up_to(conversation.level))
+    assert not [number for number in numbers if re.match("A client|A reader|A worker", REQUIREMENTS[number])]
 
 
 def test_every_must_is_shown() -> None:

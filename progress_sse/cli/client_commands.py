@@ -53,14 +53,17 @@ ENVIRONMENT: Final = "PROGRESS_SSE_"
 no_osc: Final = click.option("--no-osc", is_flag=True, help="Do not show progress in the terminal's tab (OSC 9;4).")
 
 
+token_option: Final = click.option(
+    "--token",
+    help="A token of the server; safer in the environment, since lists of processes show arguments. "
+    f"[env: {ENVIRONMENT}TOKEN]",
+)
+
+
 def server_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that name the server."""
-    for name, help_text in {
-        "token": "A token of the server; safer in the environment, since lists of processes show arguments.",
-        "url": "The URL of the server, such as http://127.0.0.1:8000.",
-    }.items():
-        command = click.option(f"--{name}", help=f"{help_text} [env: {ENVIRONMENT}{name.upper()}]")(command)
-    return command
+    url = click.option("--url", help=f"The URL of the server, such as http://127.0.0.1:8000. [env: {ENVIRONMENT}URL]")
+    return url(token_option(command))
 
 
 def server_of(url: str | None, token: str | None) -> "Address":
@@ -308,7 +311,7 @@ def list(  # noqa: A001  # the command
 
 @click.command(cls=ClientCommand, short_help="Examine the way from here to a server, or to any event stream.")
 @click.argument("url", required=False)
-@click.option("--token", help="A token of the server; safer in the environment. [env: PROGRESS_SSE_TOKEN]")
+@token_option
 @click.option("--session", "session_id", metavar="ID", help="A session to read. [default: one of its own]")
 @click.option("--origin", help="The origin of pages that are served from elsewhere, such as https://app.example.")
 @click.option(

@@ -1,6 +1,7 @@
 """The command `progress-sse`; each of its commands is imported when it is asked for.
 
-`create`, `doctor`, `finish`, `hooks`, `list`, `run`, `step` and `watch` are clients, and import nothing of the server.
+`conformance`, `create`, `doctor`, `finish`, `hooks`, `list`, `run`, `step` and `watch` are clients, and import nothing
+of the server.
 """
 
 import errno
@@ -17,6 +18,7 @@ from progress_sse.core.errors import ConfigurationError, InvalidSessionIdError
 _MODULES: Final = {
     **dict.fromkeys(("create", "doctor", "finish", "list", "run", "step", "watch"), "client_commands"),
     **dict.fromkeys(("demo", "serve"), "server_commands"),
+    "conformance": "conformance_command",
     "hooks": "hook_commands",
     "token": "token_commands",
 }

@@ -1,0 +1,60 @@
+"""The command `progress-sse conformance`."""
+
+import secrets
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import anyio
+import click
+
+from progress_sse._internal.http_library import httpx
+from progress_sse.cli.client_commands import ClientCommand, server_of, token_option
+from progress_sse.cli.responses import client_of, words_of
+from progress_sse.client.config import Address
+from progress_sse.conformance.player import Played, play
+from progress_sse.conformance.report import junit, rules_of, table
+from progress_sse.conformance.vectors import LEVELS, Conversation, Level, conversations, up_to
+
+UNANSWERED: Final = 2
+
+
+@click.command(cls=ClientCommand, short_help="Check whether a server keeps the protocol.")
+@click.argument("url")
+@click.option("--level", type=click.Choice(LEVELS), help="Check this level and those below it. [default: all]")
+@token_option
+@click.option(
+    "--junit",
+    "report",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write the results as JUnit's XML, too.",
+)
+def conformance(url: str, level: Level | None, token: str | None, report: Path | None) -> None:
+    """Check whether the server at URL keeps the protocol, by conversations that the protocol's authors recorded.
+
+    Each requirement has a line: pass, FAIL with the exchange that failed, or - if an earlier failure kept its exchange
+    from being played. The server has its default settings. Sessions with random ids are created, and removed in the
+    end.
+
+    The exit status is 0 if all requirements hold, 1 if one does not, and 2 if the server does not answer, or this
+    command is used wrongly.
+    """
+    chosen = conversations(*(LEVELS if level is None else up_to(level)))
+    try:
+        rules = rules_of(anyio.run(_played, server_of(url, token), chosen))
+    except httpx.HTTPError as error:
+        click.echo(f"progress-sse: {words_of(error)}", err=True)
+        sys.exit(UNANSWERED)
+    for line in table(rules):
+        click.echo(line)
+    if report is not None:
+        report.write_bytes(junit(rules))
+    sys.exit(any(rule.state != "pass" for rule in rules))
+
+
+async def _played(address: Address, chosen: Sequence[Conversation]) -> Sequence[Played]:
+    async with client_of(address) as client:
+        await client.get("/api/progress/here")  # Ends the command if the server is not.
+        return [await play(client, each, f"{secrets.token_hex(4)}-") for each in chosen]

@@ -1,0 +1,146 @@
+"""Has a conversation with a server, and says where its answers differ."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+import anyio
+
+from progress_sse._internal.http_library import httpx
+from progress_sse.conformance import stream_rules
+from progress_sse.conformance.open_stream import DEADLINE_S, OpenStream
+from progress_sse.conformance.patterns import Known, MismatchError
+from progress_sse.conformance.vectors import Conversation, Exchange
+
+_SESSION: Final = re.compile("/api/progress/[^/?]+")
+
+
+class Fault(NamedTuple):
+    """A requirement that an answer does not meet.
+
+    Attributes:
+        rule: Its number.
+        reason: What came, and what was expected.
+        exchange: The exchange; `None` for a rule that all bytes of a stream show.
+    """
+
+    rule: str
+    reason: str
+    exchange: Exchange | None = None
+
+
+class Played(NamedTuple):
+    """How a conversation went: this many exchanges were played, the last one of which may have faults."""
+
+    conversation: Conversation
+    exchanges: int
+    faults: list[Fault]
+
+
+async def play(client: httpx.AsyncClient, conversation: Conversation, run: str) -> Played:
+    """Have a conversation, up to the first answer that differs. The ids of its sessions have `run` in them."""
+    async with anyio.create_task_group() as tasks:
+        player = _Player(client, tasks, Known(run))
+        faults: list[Fault] = []
+        count = 0
+        for exchange in conversation.exchanges:
+            count += 1
+            try:
+                await player.replay(exchange)
+            except (MismatchError, ValueError, LookupError, httpx.HTTPError) as error:
+                faults += [Fault(rule, f"{error}" or type(error).__name__, exchange) for rule in exchange.shows]
+                break
+        await player.remove_sessions()
+        tasks.cancel_scope.cancel()
+    return Played(conversation, count, faults + player.stream_faults())
+
+
+class _Player:
+    def __init__(self, client: httpx.AsyncClient, tasks: anyio.abc.TaskGroup, known: Known) -> None:
+        self._client = client
+        self._tasks = tasks
+        self._known = known
+        self._kept: dict[str, OpenStream] = {}
+        self._streams: list[OpenStream] = []
+        self._faults: dict[str, str] = {}
+        self._sessions: set[str] = set()  # Their paths.
+
+    async def replay(self, exchange: Exchange) -> None:
+        """Send the request and compare the answer, or raise a `MismatchError`."""
+        answer = exchange.answer
+        if exchange.request is None:
+            await self._read(self._kept[exchange.stream], answer)
+        elif "events" in answer:
+            await self._open(exchange.request, answer)
+        else:
+            await self._ask(exchange.request, answer)
+
+    def stream_faults(self) -> list[Fault]:
+        """Return what the bytes of all streams so far break, each rule once."""
+        sent: dict[tuple[str, str], str] = {}
+        faults = {rule: reason for each in self._streams for rule, reason in stream_rules.faults(each.text, sent)}
+        return [Fault(rule, reason) for rule, reason in (self._faults | faults).items()]
+
+    async def remove_sessions(self) -> None:
+        """Remove the sessions that the conversation has named."""
+        for path in self._sessions:
+            await self._client.delete(path)
+
+    async def _ask(self, request: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+        try:
+            with anyio.fail_after(DEADLINE_S):
+                response = await self._client.send(self._built(request))
+        except TimeoutError:
+            raise MismatchError(f"the answer does not end within {DEADLINE_S:.0f} s") from None
+        self._sessions |= set(_SESSION.findall(response.headers.get("Location", "")))
+        self._check_head(response, answer)
+        body: Any = response.json() if {"problem", "json"} & answer.keys() else None
+        if "problem" in answer:
+            self._known.match("application/problem+json${_:rest}", response.headers.get("Content-Type"), "Content-Type")
+            expected = {"type": answer["problem"], "status": answer["status"], "success": False}
+            self._known.match(expected, {key: body.get(key) for key in expected}, "the problem")
+        if "json" in answer:
+            self._known.match(answer["json"], body, "the body")
+
+    async def _open(self, request: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+        stream = OpenStream()
+        self._streams.append(stream)
+        response = await self._tasks.start(stream.read, self._client, self._built(request))
+        self._check_head(response, answer)
+        if "keep" in answer:
+            self._kept[answer["keep"]] = stream
+        await self._read(stream, answer)
+        path, _, rest = request["path"].rpartition("/events")
+        if not rest and answer["events"] and answer["events"][0]["event"] == "snapshot":
+            polled = await self._client.get(self._known.fill(path))
+            if polled.text != stream.first.data:
+                self._faults["P-5.5"] = f"a snapshot {stream.first.data!r}, and a poll {polled.text!r}"
+
+    async def _read(self, stream: OpenStream, answer: Mapping[str, Any]) -> None:
+        expected = answer["events"]
+        events = await stream.next_events(len(expected))
+        if answer.get("in_any_order"):
+            expected, events = sorted(expected, key=_subject), sorted(events, key=_subject)
+        self._known.match(expected, events, "the events")
+        await (stream.ends() if answer["then"] == "end" else stream.stays_open())
+
+    def _built(self, request: Mapping[str, Any]) -> httpx.Request:
+        path = self._known.fill(request["path"])
+        self._sessions |= set(_SESSION.findall(path))
+        return self._client.build_request(
+            request["method"],
+            path,
+            headers={name: self._known.fill(value) for name, value in request.get("headers", {}).items()},
+            content=request.get("text"),
+            json=self._known.filled(request.get("json")),
+            timeout=httpx.Timeout(DEADLINE_S, read=None),
+        )
+
+    def _check_head(self, response: httpx.Response, answer: Mapping[str, Any]) -> None:
+        self._known.match(answer["status"], response.status_code, "the status")
+        for name, pattern in answer.get("headers", {}).items():
+            self._known.match(pattern, response.headers.get(name), name)
+
+
+def _subject(event: dict[str, Any]) -> str:
+    return f"{event['event']} {event['data'].get('session_id')}"

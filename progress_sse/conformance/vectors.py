@@ -1,0 +1,60 @@
+"""The conversations with a server, of `tests/corpus/exchanges.json`, which is part of a wheel."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple, TypeAlias, get_args
+
+Level: TypeAlias = Literal["core", "story", "lists", "log", "requests", "notices"]
+"""A part of the protocol. All but `core` build on `core`, and all but these two on `story`."""
+
+LEVELS: Final[Sequence[Level]] = get_args(Level)
+
+_PACKAGE: Final = Path(__file__).resolve().parents[1]
+_FOLDERS: Final = (_PACKAGE / "corpus", _PACKAGE.parent / "tests" / "corpus")  # The second one in a checkout.
+
+
+class Exchange(NamedTuple):
+    """A request and its answer, or the next events of an open stream; see `tests/corpus/README.md`.
+
+    Attributes:
+        shows: The numbers of the requirements that the answer shows.
+        answer: What is expected.
+        request: The request; `None` for events of the stream with the name `stream`.
+    """
+
+    shows: Sequence[str]
+    answer: Mapping[str, Any]
+    request: Mapping[str, Any] | None = None
+    stream: str = ""
+
+    @property
+    def title(self) -> str:
+        """The method and path of the request, or the name of the stream."""
+        return (
+            f"the stream {self.stream}" if self.request is None else f"{self.request['method']} {self.request['path']}"
+        )
+
+
+class Conversation(NamedTuple):
+    """Exchanges of one client with a server that has none of its sessions yet."""
+
+    name: str
+    level: Level
+    exchanges: Sequence[Exchange]
+
+
+def conversations(*levels: Level) -> Sequence[Conversation]:
+    """Return the conversations of these levels, in order."""
+    folder = next(each for each in _FOLDERS if each.is_dir())
+    recorded = json.loads((folder / "exchanges.json").read_text("utf-8"))
+    return [
+        Conversation(each["name"], each["level"], [Exchange(**exchange) for exchange in each["exchanges"]])
+        for each in recorded
+        if each["level"] in levels
+    ]
+
+
+def up_to(level: Level) -> Sequence[Level]:
+    """Return the level and those that it builds on."""
+    return [each for each in LEVELS if each in ("core", level) or (each == "story" and level != "core")]
