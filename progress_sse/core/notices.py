@@ -29,7 +29,7 @@ def events_of(before: Session | None, outcome: Outcome) -> Iterator[NoticeEvent]
     if after.progress.current_step and (before is None or outcome.is_fresh or not before.progress.current_step):
         yield "started"
     changed = [(steps.get(number), after.progress.steps[number]) for number in outcome.steps]
-    if any(_has_stalled(before, after, number) for number in outcome.steps):
+    if after.details.claims and any(_has_stalled(before, after, number) for number in outcome.steps):
         yield "stalled"
     if outcome.about is not None and any(_has_recovered(former, step) for former, step in changed):
         yield "recovered"

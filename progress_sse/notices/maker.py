@@ -13,6 +13,7 @@ from progress_sse.core.subscriptions import has_expired
 from progress_sse.notices.hooks_file import Hook
 from progress_sse.store.outbox import Notice
 from progress_sse.wire.notice_json import encode_notice, encode_push, notice_id
+from progress_sse.wire.session_json import split_transition
 
 
 class NoticeMaker:
@@ -29,7 +30,9 @@ class NoticeMaker:
         self._hooks = hooks
         self._public_url = public_url
 
-    def __call__(self, before: Session | None, outcome: Outcome, position: Position, now: datetime) -> Sequence[Notice]:
+    def __call__(
+        self, before: Session | None, outcome: Outcome, position: Position, now: datetime, encoded: bytes | None
+    ) -> Sequence[Notice]:
         """Return the notices of a transition to `position` that is committed now."""
         events = tuple(events_of(before, outcome))
         if not events:
@@ -41,11 +44,12 @@ class NoticeMaker:
         hooks = [hook for hook in self._hooks if hook.wanted.matches(session_id, state, labels)]
         page = None if self._public_url is None else f"{self._public_url}/s/{quote(session_id, safe='')}"
         step = outcome.steps[0] if len(outcome.steps) == 1 else None
+        summary = None if encoded is None else split_transition(encoded)[1]
         made_ms = int(now.timestamp() * 1000)
         notices: list[Notice] = []
         for event in events:
             wanting = [hook.name for hook in hooks if event in hook.events]
-            body = encode_notice(event, session, position, step, page) if wanting else b""
+            body = encode_notice(event, session, position, step, page, summary) if wanting else b""
             for name in wanting:
                 message_id = notice_id(position, event, name, session.progress.updated_at)
                 notices.append(Notice(message_id, name, session_id, made_ms, body))
@@ -66,7 +70,9 @@ class PushNoticeMaker:
         """Send what has an endpoint into its queue; `None` where it has none any more."""
         self._queue_of = queue_of
 
-    def __call__(self, before: Session | None, outcome: Outcome, position: Position, now: datetime) -> Sequence[Notice]:
+    def __call__(
+        self, before: Session | None, outcome: Outcome, position: Position, now: datetime, _encoded: bytes | None
+    ) -> Sequence[Notice]:
         """Return a notice of the last event for each subscription."""
         events = [event for event in events_of(before, outcome) if event in PUSH_EVENTS]
         session = outcome.session

@@ -45,9 +45,15 @@ class MakeNotices(Protocol):
     needs_subscriptions: bool
 
     def __call__(
-        self, before: Session | None, outcome: state_machine.Outcome, position: Position, now: datetime
+        self,
+        before: Session | None,
+        outcome: state_machine.Outcome,
+        position: Position,
+        now: datetime,
+        encoded: bytes | None,
+        /,
     ) -> Sequence[Notice]:
-        """Return the notices of a transition to `position`."""
+        """Return the notices of a transition to `position`; `encoded` is its event, where it has one but a snapshot."""
 
 
 class ChangeBuilder:
@@ -163,7 +169,8 @@ class ChangeBuilder:
                         make.labels is None or not make.labels.isdisjoint(details.labels.items())
                     ):
                         assert self.record is not None
-                        self._notices += tuple(make(before, outcome, self.record.position, now))
+                        encoded = self._entries[-1].data if outcome.event in ("step", "session") else None
+                        self._notices += tuple(make(before, outcome, self.record.position, now, encoded))
             if outcome.about is not None and outcome.session is not None:
                 if outcome.session.progress.details.claims:
                     self._note_sign(before, outcome.session, outcome.about, now)

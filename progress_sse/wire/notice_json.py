@@ -16,13 +16,22 @@ MAX_TEXT_CHARS: Final = 1000
 """Characters of each error and message, before the `…` of one that is cut."""
 
 
-def encode_notice(event: str, session: Session, position: Position, step: int | None, page: str | None) -> bytes:
+def encode_notice(
+    event: str,
+    session: Session,
+    position: Position,
+    step: int | None,
+    page: str | None,
+    summary: bytes | None = None,
+) -> bytes:
     """Return the body for an event: the session as lists show it, the step if one changed, and the session's page.
 
-    Where it is too large, it lacks the links, then the labels too, and at last the step.
+    Where it is too large, it lacks the links, then the labels too, and at last the step. `summary` is the session part
+    of its transition.
     """
     for smaller, number in _ever_smaller(session, step):
-        body = _encode(event, smaller, position, number, page)
+        listed = encode_listed(smaller, summary if smaller is session else None)
+        body = _encode(event, session.progress.updated_at, listed, position, _shown(smaller, number), page)
         if len(body) <= MAX_BODY_BYTES:
             break
     return body
@@ -38,17 +47,22 @@ def _ever_smaller(session: Session, step: int | None) -> Iterator[tuple[Session,
     yield bare, None
 
 
-def _encode(event: str, session: Session, position: Position, number: int | None, page: str | None) -> bytes:
+def _shown(session: Session, number: int | None) -> dict[str, object]:
+    if number is None:
+        return {}
+    step = session.progress.steps[number]
+    return {"step": nine_keys(step) | {"message": cut(step.message), "error": cut(step.error)}}
+
+
+def _encode(
+    event: str, timestamp: str, listed: bytes, position: Position, further: dict[str, object], page: str | None
+) -> bytes:
     """Join what is encoded, since a commit waits for it."""
-    head = encode_json({"type": f"session.{event}", "timestamp": session.progress.updated_at})
-    further: dict[str, object] = {}
-    if number is not None:
-        step = session.progress.steps[number]
-        further["step"] = nine_keys(step) | {"message": cut(step.message), "error": cut(step.error)}
     further["position"] = str(position)
     if page is not None:
         further["page"] = page
-    return b'%b,"data":{"session":%b,%b}' % (head[:-1], encode_listed(session), encode_json(further)[1:])
+    head = (event.encode(), timestamp.encode(), listed, encode_json(further)[1:])
+    return b'{"type":"session.%b","timestamp":"%b","data":{"session":%b,%b}' % head
 
 
 def encode_push(event: str, session: Session, epoch: str, subscription: Subscription, made_ms: int) -> bytes:

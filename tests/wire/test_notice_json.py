@@ -9,6 +9,7 @@ from progress_sse.core.details import Details, Link
 from progress_sse.core.model import Position, Session, StepDefinition
 from progress_sse.core.session_rules import created
 from progress_sse.wire.notice_json import MAX_BODY_BYTES, encode_notice, notice_id
+from progress_sse.wire.session_json import encode_session_event, split_transition
 from tests.core.samples import T0, T1, session_with
 
 AT = Position("4f1c", 7)
@@ -22,7 +23,9 @@ def with_details(session: Session, **details: Any) -> Session:
 
 
 def decoded(session: Session, step: int | None = 2, page: str | None = None) -> Any:
+    summary = split_transition(encode_session_event(session))[1]
     body = encode_notice("failed", session, AT, step, page)
+    assert encode_notice("failed", session, AT, step, page, summary) == body
     assert len(body) <= MAX_BODY_BYTES
     return json.loads(body)
 
