@@ -69,6 +69,9 @@ SILENCE: Final = "something buffers the stream"
 
 EVENT_STREAM: Final = "text/event-stream"
 
+_ASKED: Final = {"Accept": EVENT_STREAM, "Cache-Control": "no-cache"}
+"""The headers of an EventSource: no cache on the way may answer with a stream that it has stored."""
+
 _EVENT_ID: Final = re.compile(r"[A-Za-z0-9._~-]{0,128}", re.ASCII)
 """An event id [docs/protocol.md], or none. It is sent back in a header, so nothing else is accepted."""
 
@@ -93,6 +96,7 @@ class Follower:
         self._connection: Connection | None = None
         self._state: SessionState | None = None
         self._position = ""
+        self._last_event_id = ""  # Of the stream; `_position`, too, unless a poll has overtaken it.
         self._etag = ""
         self._events = 0
         self._failures = 0
@@ -141,7 +145,8 @@ class Follower:
 
     async def _stream(self) -> None:
         while True:
-            decoder, events, pause_s, began = StreamDecoder(), self._events, 0.0, self._loop.time()
+            self._last_event_id = self._position
+            decoder, events, pause_s, began = StreamDecoder(self._position), self._events, 0.0, self._loop.time()
             self._await_event(FIRST_EVENT_S)
             try:
                 await self._read(decoder)
@@ -164,7 +169,7 @@ class Follower:
         return self._backoff.next_s()
 
     async def _read(self, decoder: StreamDecoder) -> None:
-        headers = {"Accept": EVENT_STREAM, **({"Last-Event-ID": self._position} if self._position else {})}
+        headers = {**_ASKED, **({"Last-Event-ID": self._position} if self._position else {})}
         params = {"heartbeat": "event", **({"log": "1"} if self._log else {})}
         request = self._client.build_request(
             "GET", f"{self._path}/events", params=params, headers=headers, timeout=STREAM_TIMEOUT
@@ -179,6 +184,7 @@ class Follower:
             while (chunk := await self._next(chunks)) is not None:
                 for event in decoder.feed(chunk):
                     self._take(event)
+                self._move_to(decoder.last_event_id)  # A block without data is no event, but may have an id.
         finally:
             await response.aclose()
 
@@ -191,23 +197,27 @@ class Follower:
 
     def _take(self, event: StreamEvent) -> None:
         try:
-            if not _EVENT_ID.fullmatch(event.event_id):
-                raise ValueError("no id of an event")
             state = self._read_event(event)
+            self._move_to(event.event_id)
         except (ValueError, LookupError, TypeError, OverflowError) as error:
             self._position = ""
             raise UnexpectedResponseError("the stream is not that of a progress server") from error
         self._events += 1
         self._failures = 0
         self._backoff.reset()
-        if event.event != "heartbeat":  # It has no state, and the id of the event before it.
-            self._position = event.event_id or self._position
         self._polls.clear()
         self._set_connection("live")
         self._await_event(OVERDUE_HEARTBEATS * self._heartbeat_s)
         if state is not None:
             self._etag = ""  # It belongs to the state of an earlier poll.
             self._set_state(state)
+
+    def _move_to(self, event_id: str) -> None:
+        """Reconnect with an id from now on, if it is new: an event without an id, as a heartbeat, has the last one."""
+        if event_id != self._last_event_id:
+            if not _EVENT_ID.fullmatch(event_id):
+                raise ValueError("an id that no event has")
+            self._last_event_id = self._position = event_id
 
     def _read_event(self, event: StreamEvent) -> SessionState | None:
         """Return the state after an event; `None` if an event of its kind has none."""

@@ -66,8 +66,9 @@ class StreamEvent(NamedTuple):
 class StreamDecoder:
     """Decodes one stream, split into chunks anywhere."""
 
-    def __init__(self) -> None:
-        self.last_event_id = ""  # The id to reconnect with.
+    def __init__(self, last_event_id: str = "") -> None:
+        """Begin with the id that the reader has reconnected with: it holds until the stream has another."""
+        self.last_event_id = last_event_id  # The id to reconnect with.
         self.retry_ms: int | None = None  # Milliseconds to wait before that, once the stream has sent it.
         self._rest = bytearray()
         self._unread_bytes = 0
@@ -75,7 +76,7 @@ class StreamDecoder:
         self._is_first_line = True
         self._event = ""
         self._data: list[str] = []
-        self._event_id = ""
+        self._event_id = last_event_id
 
     def feed(self, chunk: bytes) -> list[StreamEvent]:
         """Return the events that the chunk completes, or raise a `ValueError` if one is over `MAX_EVENT_BYTES`."""

@@ -151,6 +151,33 @@ async def test_events_of_unknown_kinds_are_ignored_but_for_their_id() -> None:
     assert positions == [None, "e-2"]
 
 
+async def test_an_event_without_an_id_does_not_undo_a_poll(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream that a poll has overtaken is abandoned at its next step, which would set the state back."""
+    monkeypatch.setattr(following, "MISSED_HEARTBEATS", 10**6)
+    ahead, session = {**RUNNING, "percentage": 66}, {key: RUNNING[key] for key in RUNNING if key != "steps"}
+    positions: list[str | None] = []
+    polls, is_taken = 0, asyncio.Event()
+
+    async def overtaken() -> AsyncIterator[bytes]:
+        yield event("snapshot", RUNNING) + event("heartbeat", {**BEAT, "interval_ms": 1})
+        await is_taken.wait()
+        yield b"event: extra\ndata: x\n\n" + event("step", {"step": STEP, "session": session}, "e-2")
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        nonlocal polls
+        if not request.url.path.endswith("/events"):
+            polls += 1
+            if polls > 1:  # The answer to the first one has been read.
+                is_taken.set()
+            return polled(FAILED if positions[1:] else ahead)
+        positions.append(request.headers.get("Last-Event-ID"))
+        content = once(event("snapshot", FAILED)) if positions[1:] else overtaken()
+        return httpx.Response(200, headers={"Content-Type": "text/event-stream"}, content=content)
+
+    recorder = await follow_by(answer)
+    assert (recorder.states, positions) == ([RUNNING, ahead, FAILED], [None, None])
+
+
 @pytest.mark.full
 async def test_an_endless_line_or_body_is_not_read_to_its_end() -> None:
     """No compressed content is unpacked."""

@@ -1,7 +1,5 @@
 """The event stream format, written out [WHATWG HTML §9.2.6]."""
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +10,7 @@ from progress_sse.core.model import Session, SessionProgress, StepDefinition, St
 from progress_sse.settings import Settings
 from progress_sse.wire import json_text, session_json, sse
 from tests.harness.event_stream import EventStreamParser
-
-GRAMMAR = json.loads((Path(__file__).parents[1] / "corpus" / "grammar.json").read_text("utf-8"))
+from tests.harness.vectors import GRAMMAR
 
 EVENTS = [
     (sse.encode_event("step", b'{"a":1}'), b'event: step\ndata: {"a":1}\n\n'),
@@ -117,6 +114,14 @@ def test_a_time_that_cannot_be_waited_is_ignored(retry: str) -> None:
     decoder = sse.StreamDecoder()
     decoder.feed(f"retry: 5\nretry: {retry}\n".encode())
     assert decoder.retry_ms == 5
+
+
+def test_data_of_megabytes_is_read_whole() -> None:
+    """In pieces as a network brings them."""
+    data, decoder = "0123456789abcdef" * 2**18, sse.StreamDecoder()
+    frame = sse.encode_event("step", data.encode())
+    pieces = (frame[at : at + 2**16] for at in range(0, len(frame), 2**16))
+    assert [event for piece in pieces for event in decoder.feed(piece)] == [("step", data, "")]
 
 
 def test_what_is_not_utf8_does_not_end_the_stream() -> None:

@@ -1,0 +1,55 @@
+"""The follower of `progress-sse watch` reads the vectors of event streams over connections that end."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from progress_sse.cli import follower as following
+from progress_sse.cli.follower import Follower
+from progress_sse.cli.responses import client_of
+from progress_sse.client.config import Address
+from progress_sse.story.session_state import SessionState
+from progress_sse.wire.sse import StreamEvent
+from tests.cli.responders import FAILED, WAIT_S, Recorder
+from tests.harness.http1 import HOST
+from tests.harness.vectors import ANSWERS, VectorServer, later, response
+
+END = response(f"id: e-9\nevent: snapshot\ndata: {json.dumps(FAILED)}\n\n")
+
+# With other ids it gives the stream up, since no server makes them [P-6.1]: see `test_an_invalid_stream_is_abandoned`.
+NUMBERS = [number for number, answer in enumerate(ANSWERS) if answer["last_event_id"].isascii()]
+
+
+class Listening(Follower):
+    """Takes no event for one of its session but the snapshot at the end, and keeps the others."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.events: list[dict[str, str]] = []
+
+    def _read_event(self, event: StreamEvent) -> SessionState | None:
+        if event.event == "snapshot":
+            return super()._read_event(event)
+        self.events.append({"event": event.event, "data": event.data, "last_event_id": event.event_id})
+        return None
+
+
+@pytest.mark.protocol("P-8.1", "P-8.3", "P-8.7", "P-8.12")
+@pytest.mark.parametrize("number", NUMBERS, ids=lambda number: ANSWERS[number]["name"])
+@pytest.mark.parametrize("size", [1, 1000])
+async def test_a_stream_is_read_as_the_vectors_say(number: int, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each further request has the last id, also after a stream without one; no cache may answer it."""
+    for name in ("FIRST_PAUSE_S", "LONGEST_PAUSE_S", "LONGEST_RETRY_AFTER_S"):
+        monkeypatch.setattr(following, name, 0.001)
+    server, answer = VectorServer(END), ANSWERS[number]
+    async with await asyncio.start_server(server.answer, HOST, 0) as listening:
+        url = f"http://{HOST}:{listening.sockets[0].getsockname()[1]}/{number}/{size}"
+        async with client_of(Address(url, None)) as client:
+            follower = Listening(client, "s", Recorder())
+            assert await asyncio.wait_for(follower.run(), WAIT_S) == FAILED
+    assert follower.events == [*answer["events"], later(answer)]
+    assert server.positions(number, size) == ["", *[answer["last_event_id"]] * 2]
+    accepted = {(headers["accept"], headers["cache-control"]) for headers in server.asked[number, size]}
+    assert accepted == {("text/event-stream", "no-cache")}
