@@ -20,7 +20,9 @@ MUSTS = {number for number, text in REQUIREMENTS.items() if "MUST" in text}
 
 CORPUS = ROOT / "tests" / "corpus"
 VECTORS = [
-    vector for name in ("grammar", "folds") for vector in json.loads((CORPUS / f"{name}.json").read_text("utf-8"))
+    vector
+    for name in ("content_types", "grammar", "folds")
+    for vector in json.loads((CORPUS / f"{name}.json").read_text("utf-8"))
 ]
 CONVERSATIONS = conversations(*LEVELS)
 
