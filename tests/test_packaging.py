@@ -110,7 +110,7 @@ def test_documents_name_the_version() -> None:
 
 
 def test_wheel_has_the_package_and_the_browser_files_only(wheel: Path) -> None:
-    """Nothing of the tests or of the development tools ships."""
+    """Nothing of the tests but the protocol's conversations ships, nor of the development tools."""
     web = ROOT / "web"
     folders = (web / "assets", web / "lib")
     browser_files = {path.relative_to(web).as_posix() for folder in folders for path in folder.iterdir()}
@@ -120,6 +120,7 @@ def test_wheel_has_the_package_and_the_browser_files_only(wheel: Path) -> None:
     assert names - in_package == {name for name in names if re.match(r"progress_sse-[^/]*\.dist-info/", name)}
     assert {name for name in in_package if not name.endswith(".py")} == {
         "progress_sse/py.typed",
+        "progress_sse/corpus/exchanges.json",
         *files_of_the_package("*.lua"),
         *files_of_the_package("*.toml"),
         *(f"progress_sse/web/{name}" for name in browser_files),
