@@ -1,7 +1,7 @@
 """A second server of the protocol at level core, to read before you write one in another language.
 
 It keeps all in memory. Numbers such as P-9.4 are those of docs/protocol.md. The first half has the rules, from bodies
-to sessions, the second HTTP and the streams. To run it: `python docs/examples/second_server.py --port 8070`
+to sessions, the second HTTP and the streams. To run it: `python docs/examples/second_server.py --port 8000`
 """
 
 import argparse
