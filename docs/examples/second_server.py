@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from math import floor, inf
 from typing import Any
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import unquote_to_bytes
 
 import anyio
 import uvicorn
@@ -39,7 +39,7 @@ Json = dict[str, Any]
 
 
 def read_json(request: Request, body: bytes) -> object:
-    """Parse a body that is declared as JSON in UTF-8, and is it [P-2.1, P-2.2]."""
+    """Parse a body, which must be JSON in UTF-8, and be declared as that [P-2.1, P-2.2]."""
     declared = request.headers.get("content-type", "").lower()
     if not re.fullmatch('application/json *(; *charset="?utf-8"?)?', declared) or "content-encoding" in request.headers:
         raise HTTPException(415, "unsupported media type")
@@ -166,8 +166,8 @@ class Session:
     def shown(self) -> Json:
         """Return what readers see [P-3.8 to P-3.14, P-3.23, P-3.24]."""
         statuses = [step.status for step in self.steps]
-        counted = [step.progress for step in self.steps if step.progress and step.progress["total"]]
-        done = statuses.count("success") + sum(Fraction(each["current"], each["total"]) for each in counted)
+        shares = [Fraction(*step.progress.values()) for step in self.steps if step.progress and step.progress["total"]]
+        done = statuses.count("success") + sum(shares, Fraction())
         session: Json = {"session_id": self.id, "current_step": self.current_step, "total_steps": len(self.steps)}
         session |= {"status": self.status, "steps": [step.shown() for step in self.steps]}
         session["percentage"] = floor(100 * (done + statuses.count("error")) / max(1, len(self.steps)))
@@ -272,7 +272,8 @@ def create(session_id: str, request: Request, body: bytes) -> Response:
     if exists and request.query_params.get("replace") != "true":
         raise HTTPException(409, "session exists")
     store.put(session)
-    return showing(session, 200 if exists else 201)
+    location = {} if session_id else {"Location": f"{request.scope['path']}/{session.id}"}
+    return showing(session, 200 if exists else 201, **location)
 
 
 def delete(session_id: str, request: Request, _: bytes) -> Response:
@@ -343,10 +344,9 @@ async def stream(session_id: str, position: str | None, beats: bool, closing: an
         del store.streams[wake]
 
 
-def showing(session: Session, status: int) -> Response:
-    """Answer with a session."""
-    headers = {**NO_STORE, "Cache-Control": "private, no-cache", "ETag": f'"{session.position}"'}
-    headers |= {"Location": f"/api/progress/{quote(session.id, safe='')}"} if status == 201 else {}
+def showing(session: Session, status: int, **headers: str) -> Response:
+    """Answer with a session [P-2.11, P-4.1]."""
+    headers |= {**NO_STORE, "Cache-Control": "private, no-cache", "ETag": f'"{session.position}"'}
     return Response(None if status == 304 else write_json(session.shown()), status, headers, "application/json")
 
 
