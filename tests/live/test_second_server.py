@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +15,6 @@ import httpx
 import pytest
 from playwright.async_api import Browser, expect
 from starlette.applications import Starlette
-from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
@@ -37,21 +36,25 @@ pytestmark = pytest.mark.processes
 
 
 def create_site() -> Starlette:
-    """The second server, and beside it our browser files; a variable of the environment may set a constant of it."""
+    """The second server, with constants from the environment, and our browser files beside it."""
     for name in ("MAX_STREAMS", "HEARTBEAT_S"):
         setattr(second_server, name, int(os.environ.get(ENV_PREFIX + name, getattr(second_server, name))))
 
-    def live(_: Request) -> PlainTextResponse:
-        return PlainTextResponse("ok")
-
+    live = Route("/livez", PlainTextResponse("ok"))
     files = Mount("/web", StaticFiles(directory=ROOT / "web" / "lib"))
-    return Starlette(routes=[Route("/livez", live), files, Mount("/", second_server.app)])
+    return Starlette(routes=[live, files, Mount("/", second_server.app)])
 
 
 @pytest.fixture(scope="module")
 def factory() -> str:
     """What `server` and `serve` start."""
     return "tests.live.test_second_server:create_site"
+
+
+@pytest.fixture(scope="module")
+def server_settings() -> dict[str, Any]:
+    """No heartbeat wakes a stream within a test."""
+    return {"heartbeat_s": 1000}
 
 
 @pytest.fixture
@@ -87,34 +90,15 @@ def run_job(url: str, session_id: str) -> None:
         progress.step(2, message="again").run(str)
 
 
-async def run_async_job(url: str, session_id: str) -> None:
-    """The same."""
-    async with AsyncProgress(session_id, steps=["Find", "Resize"], url=url, on_error="raise") as progress:
-        async with progress.step(1):
-            pass
-        with suppress(DiskFullError):
-            async with progress.step(2) as step:
-                for number in (1, 2):
-                    step.report(number, 3)
-                    assert await progress.flush(WAIT_S)
-                raise DiskFullError
-        assert await progress.flush(WAIT_S)
-        async with progress.step(2, message="again"):
-            pass
-
-
-@pytest.mark.parametrize("job", [lambda *job: asyncio.to_thread(run_job, *job), run_async_job], ids=["sync", "async"])
-async def test_a_job_by_our_client_loses_nothing(
-    job: Callable[[str, str], Awaitable[None]], server: Server, worker: Worker, stream: RawStream, sid: str
-) -> None:
+async def test_a_job_by_our_client_loses_nothing(server: Server, worker: Worker, stream: RawStream, sid: str) -> None:
     """Its client gets 404 for several updates at once, and sends each alone. A stream has all of them, in order."""
-    await job(server.url, sid)
+    await asyncio.to_thread(run_job, server.url, sid)
     assert await stream.closed() == "end"
     final = await worker.poll(sid)
     assert fold_all(stream.events) == final
     assert (final["status"], [step["message"] for step in final["steps"]]) == ("completed", ["", "again"])
     snapshot, *transitions, _ = stream.events[1:]
-    assert [event.position.offset for event in (snapshot, *transitions)] == list(range(9))
+    assert [event.position.offset for event in (snapshot, *transitions)] == [*range(9)]
     assert [moment_of(event.json()["step"]) for event in transitions] == [
         *("1 running", "1 success", "2 running", "2 running 1", "2 running 2"),
         *("2 error DiskFullError", "2 running", "2 success"),
@@ -123,6 +107,13 @@ async def test_a_job_by_our_client_loses_nothing(
 
 def moment_of(step: dict[str, Any]) -> str:
     return f"{step['step']} {step['status']} {step.get('progress', {}).get('current') or step['error']}".rstrip()
+
+
+async def test_a_job_by_our_asyncio_client_is_completed(server: Server, worker: Worker, sid: str) -> None:
+    """It needs no more of a server than the other one."""
+    async with AsyncProgress(sid, steps=["Find"], url=server.url, on_error="raise") as progress, progress.step(1):
+        pass
+    assert (await worker.poll(sid))["status"] == "completed"
 
 
 def test_a_job_outlives_a_restart_of_the_server(serve: Serve, sid: str) -> None:
