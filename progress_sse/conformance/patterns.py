@@ -7,6 +7,7 @@ from typing import Any, Final
 _PLACE: Final = re.compile(r"\$\{(\w+)(?::(\w+))?\}")
 _KINDS: Final = {
     None: ".+",
+    "new": ".+",
     "rest": ".*",
     "time": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00",
     "int": r"\d+",
@@ -59,10 +60,10 @@ class Known:
 
     def _match_text(self, pattern: str, value: Any, where: str) -> None:
         whole = _PLACE.fullmatch(pattern)
-        if whole and whole[2] == "int" and type(value) is not int:
+        if whole and whole[2] == "int" and (type(value) is not int or value < 0):
             raise MismatchError(f"{where}: {value!r} instead of a whole number")
         if whole and whole[2] in (None, "int"):
-            self._take(whole[1], value, where)
+            self._take(whole, value, where)
             return
         places = list(_PLACE.finditer(pattern))
         fixed = [re.escape(part) for part in _PLACE.split(pattern)[::3]]
@@ -72,9 +73,12 @@ class Known:
         if found is None:
             raise MismatchError(f"{where}: {value!r} instead of {pattern!r}")
         for place, text in zip(places, found.groups(), strict=True):
-            self._take(place[1], text, where)
+            self._take(place, text, where)
 
-    def _take(self, name: str, value: Any, where: str) -> None:
+    def _take(self, place: re.Match[str], value: Any, where: str) -> None:
+        name, kind = place.groups()
+        if kind == "new" and value in self._values.values():
+            raise MismatchError(f"{where}: {value!r} once more")
         if name != _NAMELESS:
             _equal(self._values.setdefault(name, value), value, where)
 

@@ -99,8 +99,9 @@ class _Player:
             self._known.match("application/problem+json${_:rest}", response.headers.get("Content-Type"), "Content-Type")
             expected = {"type": answer["problem"], "status": answer["status"], "success": False}
             self._known.match(expected, {key: body.get(key) for key in expected}, "the problem")
-        if "json" in answer:
-            self._known.match(answer["json"], body, "the body")
+        for key, value in (("json", body), ("text", response.text)):
+            if key in answer:
+                self._known.match(answer[key], value, "the body")
 
     async def _open(self, request: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
         stream = OpenStream()
@@ -126,12 +127,13 @@ class _Player:
 
     def _built(self, request: Mapping[str, Any]) -> httpx.Request:
         path = self._known.fill(request["path"])
+        text = request.get("text")
         self._sessions |= set(_SESSION.findall(path))
         return self._client.build_request(
             request["method"],
             path,
             headers={name: self._known.fill(value) for name, value in request.get("headers", {}).items()},
-            content=request.get("text"),
+            content=text and text * request.get("times", 1),
             json=self._known.filled(request.get("json")),
             timeout=httpx.Timeout(DEADLINE_S, read=None),
         )
