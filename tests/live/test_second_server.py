@@ -14,10 +14,6 @@ from typing import Any
 import httpx
 import pytest
 from playwright.async_api import Browser, expect
-from starlette.applications import Starlette
-from starlette.responses import PlainTextResponse
-from starlette.routing import Mount, Route
-from starlette.staticfiles import StaticFiles
 
 from docs.examples import second_server
 from progress_sse import AsyncProgress, Progress
@@ -26,7 +22,7 @@ from tests.browser.page_driver import PageDriver
 from tests.conftest import Serve
 from tests.harness.oracle import fold_all
 from tests.harness.rawsse import RawStream
-from tests.harness.serving import ENV_PREFIX, ROOT, Server, Worker, events_path, session_path
+from tests.harness.serving import ROOT, Server, Worker, events_path, session_path
 from tests.live.slow_readers import SMALL_WINDOW, big_reports
 
 SOURCE = ROOT / "docs" / "examples" / "second_server.py"
@@ -35,20 +31,10 @@ WAIT_S = 60
 pytestmark = pytest.mark.processes
 
 
-def create_site() -> Starlette:
-    """The second server, with constants from the environment, and our browser files beside it."""
-    for name in ("MAX_STREAMS", "HEARTBEAT_S"):
-        setattr(second_server, name, int(os.environ.get(ENV_PREFIX + name, getattr(second_server, name))))
-
-    live = Route("/livez", PlainTextResponse("ok"))
-    files = Mount("/web", StaticFiles(directory=ROOT / "web" / "lib"))
-    return Starlette(routes=[live, files, Mount("/", second_server.app)])
-
-
 @pytest.fixture(scope="module")
 def factory() -> str:
     """What `server` and `serve` start."""
-    return "tests.live.test_second_server:create_site"
+    return "tests.live.second_site:create_site"
 
 
 @pytest.fixture(scope="module")
