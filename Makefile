@@ -10,6 +10,7 @@ test-inside: WORKERS = 4
 BIN := $(VENV)/bin
 LOWEST := $(VENV)/lowest/bin
 NEWEST := $(VENV)/newest/bin
+RELEASE := $(VENV)/release/bin
 DJANGO_6 := $(VENV)/django6/bin
 PYTEST = -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 # Tests that run the package mostly in their own process.
@@ -42,7 +43,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run demo test test-fast test-full coverage test-lowest test-newest test-long test-alone test-outside soak bench docs picture pictures recordings check format build clean
+.PHONY: help run demo test test-fast test-full coverage test-lowest test-newest test-long test-alone test-outside soak bench docs picture pictures recordings check format build packages release clean
 .PHONY: node system clients engines deploy frameworks test-web test-inside collected $(CHECKS)
 
 help:  ## List the targets
@@ -150,6 +151,15 @@ format: $(VENV)/.dev web/node_modules/.ready  ## Format all code, fix what the l
 build: $(VENV)/.dev  ## Build the source archive and the wheel into dist/
 	$(BIN)/python -m build --no-isolation
 
+packages: $(VENV)/.release node  ## Build all that is released, twice, into dist/; install each package and follow its README
+	@.ci/need curl faketime
+	@$(RELEASE)/python .ci/release.py build
+	@$(RELEASE)/python .ci/release.py try
+
+release: $(VENV)/.release  ## Check version, CHANGELOG and work tree, then make packages
+	@$(RELEASE)/python .ci/release.py check
+	@$(MAKE) --no-print-directory packages
+
 clean:  ## Remove everything that make has created
 	rm -rf $(VENV) build dist docs/_build web/node_modules tests/*/node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache .coverage .coverage.*
 	find progress_sse tests -name __pycache__ -prune -exec rm -rf {} +
@@ -189,6 +199,12 @@ $(VENV)/.newest: $(VENV)/.pip pyproject.toml
 	$(PYTHON) -m venv $(dir $(NEWEST))
 	$(NEWEST)/python -m pip install --quiet --constraint constraints.txt pip
 	$(subst $(BIN),$(NEWEST),$(PIP)) --editable '.[all]' --group test
+	@touch $@
+
+$(VENV)/.release: $(VENV)/.pip pyproject.toml
+	$(PYTHON) -m venv $(dir $(RELEASE))
+	$(RELEASE)/python -m pip install --quiet --constraint constraints.txt pip
+	$(subst $(BIN),$(RELEASE),$(PIP)) --group release
 	@touch $@
 
 web/node_modules/.ready: web/package.json web/package-lock.json | node
