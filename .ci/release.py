@@ -16,6 +16,7 @@ import sys
 import tempfile
 import venv
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -31,8 +32,8 @@ class Machine(NamedTuple):
     clock: tuple[str, ...] = ()
 
     def run(self, *command: str | Path, folder: Path = ROOT) -> None:
-        """Run a command there, with the time of the last commit for whatever a package dates."""
-        environment = {**os.environ, **self.variables, "SOURCE_DATE_EPOCH": git("log", "-1", "--format=%ct")}
+        """Run a command there, with the time of the commit for whatever a package dates."""
+        environment = {**os.environ, **self.variables, "SOURCE_DATE_EPOCH": commit()[1]}
         subprocess.run([*self.clock, *command], cwd=folder, env=environment, umask=self.umask, check=True)  # noqa: S603
 
 
@@ -48,9 +49,15 @@ def git(*command: str) -> str:
     return subprocess.check_output(["git", *command], cwd=ROOT, text=True).strip()  # noqa: S603, S607
 
 
+@cache
+def commit() -> list[str]:
+    """Return the last commit and its time in Unix seconds, which do not change while this program runs."""
+    return git("log", "-1", "--format=%H %ct").split()
+
+
 def number() -> str:
     """Return the version of the release, without the local part that other builds have."""
-    manifest: dict[str, str] = json.loads((ROOT / "web" / "package.json").read_text("utf-8"))
+    manifest: dict[str, str] = json.loads(git("show", f"{commit()[0]}:web/package.json"))
     return manifest["version"]
 
 
@@ -82,7 +89,7 @@ def export(folder: Path, machine: Machine) -> None:
     """Write the files of the last commit into a new folder, with the version of the release."""
     folder.mkdir(parents=True)
     archive = folder.with_suffix(".tar")
-    git("archive", f"--output={archive}", "HEAD")
+    git("archive", f"--output={archive}", commit()[0])
     machine.run("tar", "--extract", "--touch", "--same-permissions", "--file", archive, folder=folder)
     pyproject = folder / "pyproject.toml"
     dynamic, static = 'dynamic = ["version"]', f'version = "{number()}"'
