@@ -9,6 +9,8 @@ WORKERS ?= 5
 test-inside: WORKERS = 4
 BIN := $(VENV)/bin
 LOWEST := $(VENV)/lowest/bin
+NEWEST := $(VENV)/newest/bin
+RELEASE := $(VENV)/release/bin
 DJANGO_6 := $(VENV)/django6/bin
 PYTEST = -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 # Tests that run the package mostly in their own process.
@@ -41,7 +43,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run demo test test-fast test-full coverage test-lowest test-long test-alone test-outside soak bench docs picture pictures recordings check format build clean
+.PHONY: help run demo test test-fast test-full coverage test-lowest test-newest test-long test-alone test-outside soak bench docs picture pictures recordings check format build packages release clean
 .PHONY: node system clients engines deploy frameworks test-web test-inside collected $(CHECKS)
 
 help:  ## List the targets
@@ -76,6 +78,14 @@ coverage: $(VENV)/.dev web/node_modules/.ready system  ## Measure the coverage o
 
 test-lowest: $(VENV)/.lowest system  ## Test the server on the lowest versions of its dependencies
 	@$(LOWEST)/python $(PYTEST) $(INSIDE) tests/live
+
+# The folder tests/newest has a module that puts httpx2 into the place of httpx. Its tests name the private parts that
+# have changed; they come last, and without conftest.py, which such a part may break.
+test-newest: export PYTHONPATH := $(CURDIR)/tests/newest
+test-newest: $(VENV)/.newest system  ## Test the server on the newest versions of its dependencies, previews too
+	$(NEWEST)/python -m pip install --upgrade --pre httpx2 pydantic 'redis[hiredis]' starlette uvicorn
+	@$(NEWEST)/python $(PYTEST) $(INSIDE) tests/live; suite=$$?; \
+		$(NEWEST)/python -m pytest --noconftest tests/newest && exit $$suite
 
 test-long: $(VENV)/.docs web/node_modules/.ready system clients deploy
 	@$(BIN)/python $(PYTEST) -m "(full or unmeasured) and not (alone or soak)"
@@ -141,6 +151,15 @@ format: $(VENV)/.dev web/node_modules/.ready  ## Format all code, fix what the l
 build: $(VENV)/.dev  ## Build the source archive and the wheel into dist/
 	$(BIN)/python -m build --no-isolation
 
+packages: $(VENV)/.release node  ## Build all that is released, twice, into dist/; install each package and follow its README
+	@.ci/need curl faketime
+	@$(RELEASE)/python .ci/release.py build
+	@$(RELEASE)/python .ci/release.py try
+
+release: $(VENV)/.release  ## Check version, CHANGELOG and work tree, then make packages
+	@$(RELEASE)/python .ci/release.py check
+	@$(MAKE) --no-print-directory packages
+
 clean:  ## Remove everything that make has created
 	rm -rf $(VENV) build dist docs/_build web/node_modules tests/*/node_modules .hypothesis .mypy_cache .pytest_cache .ruff_cache .coverage .coverage.*
 	find progress_sse tests -name __pycache__ -prune -exec rm -rf {} +
@@ -174,6 +193,18 @@ $(VENV)/.lowest: $(VENV)/.pip pyproject.toml .ci/lowest.py
 	$(LOWEST)/python -m pip install --quiet --constraint constraints.txt pip
 	$(subst $(BIN),$(LOWEST),$(PIP)) --editable '.[all]' --group test
 	$(LOWEST)/python -m pip install --quiet $$($(LOWEST)/python .ci/lowest.py)
+	@touch $@
+
+$(VENV)/.newest: $(VENV)/.pip pyproject.toml
+	$(PYTHON) -m venv $(dir $(NEWEST))
+	$(NEWEST)/python -m pip install --quiet --constraint constraints.txt pip
+	$(subst $(BIN),$(NEWEST),$(PIP)) --editable '.[all]' --group test
+	@touch $@
+
+$(VENV)/.release: $(VENV)/.pip pyproject.toml
+	$(PYTHON) -m venv $(dir $(RELEASE))
+	$(RELEASE)/python -m pip install --quiet --constraint constraints.txt pip
+	$(subst $(BIN),$(RELEASE),$(PIP)) --group release
 	@touch $@
 
 web/node_modules/.ready: web/package.json web/package-lock.json | node

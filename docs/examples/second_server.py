@@ -40,8 +40,8 @@ Json = dict[str, Any]
 
 def read_json(request: Request, body: bytes) -> object:
     """Parse a body, which must be JSON in UTF-8, and be declared as that [P-2.1, P-2.2]."""
-    declared = request.headers.get("content-type", "").lower()
-    if not re.fullmatch('application/json *(; *charset="?utf-8"?)?', declared) or "content-encoding" in request.headers:
+    declared, encoding = request.headers.get("content-type", ""), request.headers.get("content-encoding", "identity")
+    if encoding != "identity" or not re.fullmatch('application/json *(; *charset="?utf-8"?)?', declared.lower()):
         raise HTTPException(415, "unsupported media type")
 
     def unique(pairs: list[tuple[str, Any]]) -> Json:
