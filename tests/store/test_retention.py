@@ -58,7 +58,7 @@ async def report(store: ProgressStore, session_id: str, first: int, last: int) -
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("events", [20_000, pytest.param(10**6, marks=[pytest.mark.full, pytest.mark.timeout(900)])])
+@pytest.mark.parametrize("events", [20_000, pytest.param(10**6, marks=[pytest.mark.soak, pytest.mark.timeout(900)])])
 async def test_a_store_stops_growing_at_its_limits(
     measured: tuple[ProgressStore, Size], record_property: Callable[[str, object], None], events: int
 ) -> None:
