@@ -12,8 +12,6 @@ from tests.harness.serving import Server
 from tests.live.asgi_hosts import serve_only
 from tests.live.shell.commands import finish, start
 
-pytestmark = serve_only  # `test_protocol` has the conversations with each host.
-
 
 def conformance(url: str, *arguments: str) -> tuple[int, list[str]]:
     """Check a server; return the exit status and the lines of the output."""
@@ -21,6 +19,7 @@ def conformance(url: str, *arguments: str) -> tuple[int, list[str]]:
     return status, (out + err).decode().splitlines()
 
 
+@serve_only  # `test_protocol` has the conversations with each host.
 @pytest.mark.parametrize("level", ["core", "notices"])
 def test_our_server_keeps_a_level(server: Server, tmp_path: Path, level: Level) -> None:
     """The exit status is 0, and JUnit's report has a case for each requirement of the level and those below it."""
@@ -33,6 +32,7 @@ def test_our_server_keeps_a_level(server: Server, tmp_path: Path, level: Level) 
     assert {case.get("classname") for case in suite} == set(up_to(level))
 
 
+@serve_only
 @pytest.mark.full
 @pytest.mark.parametrize("store", ["sqlite", "redis", "valkey"])
 def test_our_server_keeps_all_levels_on_each_store(
