@@ -1,7 +1,6 @@
 """Stands for httpx where `make test-newest` puts this folder on the path: tests and package then run on httpx2."""
 
 import sys
+from importlib import import_module
 
-import httpx2
-
-sys.modules[__name__] = httpx2
+sys.modules[__name__] = import_module("httpx2")
