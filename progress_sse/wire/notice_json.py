@@ -51,7 +51,9 @@ def _shown(session: Session, number: int | None) -> dict[str, object]:
     if number is None:
         return {}
     step = session.progress.steps[number]
-    return {"step": nine_keys(step) | {"message": cut(step.message), "error": cut(step.error)}}
+    shown = nine_keys(step)
+    shown["message"], shown["error"] = cut(step.message), cut(step.error)
+    return {"step": shown}
 
 
 def _encode(

@@ -128,9 +128,11 @@ def _liveness(session: Session) -> dict[str, object]:
 
 def _idleness(progress: SessionProgress) -> dict[str, object]:
     """Return since when a running session is between two steps: the end of the last one."""
+    if progress.status != "running":
+        return {}
     ends = [step.completed_at or "" for step in progress.steps.values()]
     has_begun = any(step.conclusion != "skipped" for step in progress.steps.values())
-    return {"idle_since": max(ends)} if progress.status == "running" and has_begun and all(ends) else {}
+    return {"idle_since": max(ends)} if has_begun and all(ends) else {}
 
 
 def decode_step(data: bytes) -> StepProgress:
