@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
 import anyio
@@ -47,7 +48,7 @@ async def play(client: httpx.AsyncClient, conversation: Conversation, run: str) 
             count += 1
             try:
                 await player.replay(exchange)
-            except (MismatchError, ValueError, LookupError, httpx.HTTPError) as error:
+            except (MismatchError, ValueError, LookupError, AttributeError, httpx.HTTPError) as error:
                 faults += [Fault(rule, f"{error}" or type(error).__name__, exchange) for rule in exchange.shows]
                 break
         await player.remove_sessions()
@@ -83,8 +84,9 @@ class _Player:
 
     async def remove_sessions(self) -> None:
         """Remove the sessions that the conversation has named."""
-        for path in self._sessions:
-            await self._client.delete(path)
+        with suppress(httpx.HTTPError):
+            for path in self._sessions:
+                await self._client.delete(path)
 
     async def _ask(self, request: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
         try:
