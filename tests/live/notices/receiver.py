@@ -25,7 +25,11 @@ class Received(NamedTuple):
 
 
 class HookReceiver:
-    """Answers each notice with `status`, after `delay_s` and once it `may_answer`, and keeps what it got."""
+    """Answers each notice with `status`, after `delay_s` and once it `may_answer`, and keeps what it got.
+
+    With 503 it asks for a pause of half a minute: else the next try of a notice, which comes after five seconds, may
+    still find the failure that a test stages, and the one after that comes after five minutes.
+    """
 
     def __init__(self) -> None:
         self.status = 204
@@ -46,7 +50,8 @@ class HookReceiver:
             self.received.append(Received(headers["webhook-id"], event, session_id, body, headers))
             await asyncio.sleep(self.delay_s)
             await self.may_answer.wait()
-            writer.write(f"HTTP/1.1 {self.status} X\r\nContent-Length: 0\r\n\r\n".encode())
+            pause = "Retry-After: 30\r\n" if self.status == 503 else ""
+            writer.write(f"HTTP/1.1 {self.status} X\r\n{pause}Content-Length: 0\r\n\r\n".encode())
             await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError):  # The server was killed.
             pass

@@ -108,7 +108,7 @@ async def test_a_disk_that_is_full(serve: Serve, tmp_path: Path, kind: type[Repo
     """What is refused makes no notice; what was answered has one, once there is room."""
     sessions = [f"s{number}" for number in range(100)]
     async with receiving() as receiver:
-        receiver.status = 500
+        receiver.status = 503
         with kind(tmp_path / "disk", "8m") as disk:
             hooks = write_hooks(tmp_path / "hooks.toml", a=receiver.hook())
             server = serve(command=[*serving_on(disk), "--hooks", str(hooks)])
@@ -139,7 +139,7 @@ async def test_a_disk_that_is_full(serve: Serve, tmp_path: Path, kind: type[Repo
 async def test_a_redis_that_is_put_back(serve: Serve, run_redis: RunRedis, tmp_path: Path, way: str) -> None:
     """What waited then is sent, here once more, with the same bytes; what came after that is lost with its session."""
     async with receiving() as receiver:
-        receiver.status = 500
+        receiver.status = 503
         redis = run_redis("always")
         server = serve(store=redis.url, hooks=write_hooks(tmp_path / "hooks.toml", a=receiver.hook()))
         await end(server, "before")
@@ -147,7 +147,7 @@ async def test_a_redis_that_is_put_back(serve: Serve, run_redis: RunRedis, tmp_p
         with put_back(redis, tmp_path / "copy", way):
             receiver.status = 204
             await until_none_waits(server)
-            receiver.status = 500
+            receiver.status = 503
             await end(server, "meanwhile")
             await eventually(lambda: ("meanwhile", "completed") in receiver.ids(), SOON_S)
         receiver.status = 204
