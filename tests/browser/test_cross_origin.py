@@ -71,7 +71,8 @@ async def test_a_page_of_a_listed_origin_follows_the_session(
     """SC-11: it gets every update, with cookies if it requests them; after a cut it comes back with the last id."""
 
     def page(url: str) -> str:
-        return following(sid, url, withCredentials=with_credentials)
+        transport = "auto" if scripts else "sse"  # A poll may pass over a move.
+        return following(sid, url, withCredentials=with_credentials, transport=transport)
 
     async with across_origins(tmp_path / "server", page, is_listed=True) as foreign:
         proxy, worker = foreign.proxy, foreign.worker

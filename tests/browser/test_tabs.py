@@ -43,14 +43,16 @@ async def chromium() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-async def open_tabs(open_page: OpenPage, proxy: ChaosProxy, host: str, session_ids: Sequence[str]) -> list[PageDriver]:
+async def open_tabs(
+    open_page: OpenPage, proxy: ChaosProxy, host: str, session_ids: Sequence[str], **options: str
+) -> list[PageDriver]:
     """Open a tab for each session, all in one window.
 
     The proxy serves their page: one that a test puts into the browser may send no request to this machine.
     """
     tabs: list[PageDriver] = []
     for session_id in session_ids:
-        proxy.switch(Answer("/tab", response("200 OK", following(session_id), "text/html")))
+        proxy.switch(Answer("/tab", response("200 OK", following(session_id, **options), "text/html")))
         beside, scripts = (tabs[0], ()) if tabs else (None, (SOURCES,))
         tabs.append(await open_page(f"http://{host}:{proxy.port}/tab", beside=beside, scripts=scripts))
     return tabs
@@ -111,7 +113,7 @@ async def test_a_tab_hands_the_stream_over_when_it_stops_or_navigates(
     """CL-02: another tab takes the stream over in both cases, and no transition is lost."""
     await worker.create(sid, total_steps=7)
     async with ChaosProxy(server.port) as proxy:
-        tabs = await open_tabs(open_page, proxy, SECURE, [sid] * 3)
+        tabs = await open_tabs(open_page, proxy, SECURE, [sid] * 3, transport="sse")  # A poll may pass over a move.
         await all_show(tabs, "pending 0%")
         stopping = await stream_holder(tabs)
         tabs.remove(stopping)

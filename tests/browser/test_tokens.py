@@ -38,7 +38,8 @@ async def test_a_page_with_a_token_follows_its_session(
     """PR-01: it resumes after a cut; and the token is sent in headers alone."""
     token = make_token(sessions=[sid])
     await worker.create(sid, total_steps=3)
-    shown = await open_page(f"http://127.0.0.1:{proxy.port}/page", html=following(sid, token=token), scripts=scripts)
+    html = following(sid, token=token, transport="auto" if scripts else "sse")  # A poll may pass over a move.
+    shown = await open_page(f"http://127.0.0.1:{proxy.port}/page", html=html, scripts=scripts)
     await expect(state_of(shown)).to_have_text("pending 0%")
     await until_state(shown, "polling" if scripts else "live")
     await work(worker, sid, 1)

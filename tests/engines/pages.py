@@ -29,9 +29,9 @@ _LIST = """<!doctype html>
 <progress-list prefix="PREFIX"><p id="instead">nothing runs</p></progress-list>"""
 
 
-def write_following_page(folder: Path, session_id: str, script: str = "") -> str:
+def write_following_page(folder: Path, session_id: str, script: str = "", **options: str) -> str:
     """A page that follows a session by a tracker, after this script; returns its path."""
-    page = following(session_id).replace("<p id", f"<script>{_ERRORS}{SOURCES}{script}</script><p id", 1)
+    page = following(session_id, **options).replace("<p id", f"<script>{_ERRORS}{SOURCES}{script}</script><p id", 1)
     return _write(folder, session_id, page)
 
 

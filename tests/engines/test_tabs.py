@@ -59,9 +59,9 @@ async def test_closing_the_tab_that_holds_the_stream_loses_nothing(
 ) -> None:
     """CL-02: another tab takes over, though it is hidden, and no transition is lost."""
     await worker.create(sid, total_steps=7)
-    # Behind this one all stay hidden: a tab that comes to the front polls, which may pass over a transition.
-    await open_tab(f"http://localhost:{proxy.port}/livez")
-    url = f"http://localhost:{proxy.port}{write_following_page(pages, sid, script)}"
+    await open_tab(f"http://localhost:{proxy.port}/livez")  # Behind this one all stay hidden.
+    # A poll may pass over a transition.
+    url = f"http://localhost:{proxy.port}{write_following_page(pages, sid, script, transport='sse')}"
     tabs = [await open_tab(url, is_hidden=True) for _ in range(4)]
     for done, text in enumerate(["pending 0%", "running 14%", "running 28%"]):
         for tab in tabs:
