@@ -33,6 +33,7 @@ class TerminalProgress:
             with suppress(RuntimeError):  # There can be no more threads.
                 self._thread.start()
         self.is_over = not self._thread.is_alive()
+        self._is_silent = False
 
     def set(self, state: TabState) -> None:
         """Show a state."""
@@ -41,14 +42,15 @@ class TerminalProgress:
             self._waiting.put(state)
 
     def silence(self) -> None:
-        """Write nothing more, and leave the tab as it is: to a program that writes the sequence itself."""
-        self.is_over = True
+        """Write nothing more, not even what waits: the tab is left to a program that writes the sequence itself."""
+        self._is_silent = self.is_over = True
         self._waiting.put(None)
 
     def close(self) -> None:
         """Clear the tab, and wait until that is written; half a second where the terminal is stopped by Ctrl-S."""
         self.set(HIDDEN)
-        self.silence()
+        self.is_over = True
+        self._waiting.put(None)
         if self._thread.is_alive():
             self._thread.join(0.5)
 
@@ -57,7 +59,7 @@ class TerminalProgress:
         while True:
             with suppress(queue.Empty):
                 state = self._waiting.get(timeout=None if state == HIDDEN else period_s)
-            if state is None:
+            if state is None or self._is_silent:
                 return
             with suppress(OSError):  # The terminal is gone.
                 _write(descriptor, state)

@@ -124,8 +124,10 @@ def test_the_tab_shows_how_far_a_command_is(server: Server) -> None:
 
 async def test_a_command_that_writes_to_the_tab_has_it_alone(server: Server) -> None:
     """Not even its end is cleared by us."""
-    script = r"printf '\033]9;4;1;20\033\\' >&2; read x"
+    script = r"read x; printf '\033]9;4;1;20\033\\' >&2; read x"
     run = OnTerminal("run", "--session", "alone", "--progress", "auto", "--", "sh", "-c", script, url=server.url)
+    run.shown(b"3")
+    os.write(present(run.process.stdin).fileno(), b"\n")
     await eventually(lambda: '"current": 20' in json.dumps(poll(server, "alone")["steps"]), WAIT_S)
     assert run.end(b"\n")[0] == 0
     assert run.states() == [b"3", b"1;20"]
