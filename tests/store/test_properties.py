@@ -455,7 +455,7 @@ def _on_a_server(machine: Any) -> Any:
 
 
 TestMemory = StoreMachineOnMemory.TestCase
-TestMemory.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
+TestMemory.settings = settings(max_examples=15, stateful_step_count=30, deadline=None)
 TestSqlite = pytest.mark.full(StoreMachineOnSqlite.TestCase)
 TestSqlite.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
 TestRedis = _on_a_server(StoreMachineOnRedis.TestCase)

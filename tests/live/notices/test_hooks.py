@@ -143,6 +143,7 @@ async def test_a_receiver_that_is_away_gets_it_later(serve: Serve, tmp_path: Pat
         assert receiver.received[0][:4] == receiver.received[1][:4]  # The headers have the time of the try.
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("factory", [None])
 async def test_workers_have_the_same_hooks(serve: Serve, run_redis: RunRedis, tmp_path: Path) -> None:
     """A mistake in the file changes nothing at SIGHUP; a new file is in force once all processes are renewed."""
