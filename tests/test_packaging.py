@@ -120,7 +120,7 @@ def test_wheel_has_the_package_and_the_browser_files_only(wheel: Path) -> None:
     assert names - in_package == {name for name in names if re.match(r"progress_sse-[^/]*\.dist-info/", name)}
     assert {name for name in in_package if not name.endswith(".py")} == {
         "progress_sse/py.typed",
-        "progress_sse/corpus/exchanges.json",
+        *(f"progress_sse/corpus/{name}.json" for name in ("exchanges", "servers")),
         *files_of_the_package("*.lua"),
         *files_of_the_package("*.toml"),
         *(f"progress_sse/web/{name}" for name in browser_files),

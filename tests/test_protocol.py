@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from progress_sse.conformance.stream_rules import WATCHED
-from progress_sse.conformance.vectors import LEVELS, Conversation, conversations, up_to
+from progress_sse.conformance.vectors import LEVELS, Conversation, conversations, servers, up_to
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "protocol.md").read_text("utf-8")
@@ -24,7 +24,7 @@ VECTORS = [
     for name in ("content_types", "grammar", "folds")
     for vector in json.loads((CORPUS / f"{name}.json").read_text("utf-8"))
 ]
-CONVERSATIONS = conversations(*LEVELS)
+CONVERSATIONS = [each for server in (None, *servers()) for each in conversations(*LEVELS, server=server)]
 
 PARTS = re.findall(r"^## Level (\w+)\n((?:(?!## ).*\n)*)", PAGE, re.MULTILINE)
 LEVEL_OF = {number: level for level, part in PARTS for number, _ in REQUIREMENT.findall(part)}

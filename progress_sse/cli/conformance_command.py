@@ -15,14 +15,15 @@ from progress_sse.cli.responses import client_of, words_of
 from progress_sse.client.config import Address
 from progress_sse.conformance.player import Played, play
 from progress_sse.conformance.report import junit, rules_of, table
-from progress_sse.conformance.vectors import LEVELS, Conversation, Level, conversations, up_to
+from progress_sse.conformance.vectors import LEVELS, Conversation, Level, conversations, servers, up_to
 
 UNANSWERED: Final = 2
 
 
 @click.command(cls=ClientCommand, short_help="Check whether a server keeps the protocol.")
 @click.argument("url")
-@click.option("--level", type=click.Choice(LEVELS), help="Check this level and those below it. [default: all]")
+@click.option("--level", type=click.Choice(LEVELS), help="Check this level and those below. [default: all]")
+@click.option("--server", type=click.Choice(list(servers())), help="It has these settings of tests/corpus.")
 @token_option
 @click.option(
     "--junit",
@@ -31,17 +32,17 @@ UNANSWERED: Final = 2
     metavar="FILE",
     help="Write the results as JUnit's XML, too.",
 )
-def conformance(url: str, level: Level | None, token: str | None, report: Path | None) -> None:
-    """Check whether the server at URL keeps the protocol, by conversations that the protocol's authors recorded.
+def conformance(url: str, level: Level | None, server: str | None, token: str | None, report: Path | None) -> None:
+    """Check whether the server at URL keeps the protocol.
 
-    Each requirement has a line: pass, FAIL with the exchange that failed, or - if an earlier failure kept its exchange
-    from being played. The server has its default settings. Sessions with random ids are created, and removed in the
-    end.
+    Recorded conversations are had with it. Each requirement has a line: pass, FAIL with the exchange that failed, or -
+    if an earlier failure kept its exchange from being played. Without --server the server has its default settings.
+    Sessions with random ids are created, and removed in the end.
 
     The exit status is 0 if all requirements hold, 1 if one does not, and 2 if the server does not answer, or this
     command is used wrongly.
     """
-    chosen = conversations(*(LEVELS if level is None else up_to(level)))
+    chosen = conversations(*(LEVELS if level is None else up_to(level)), server=server)
     try:
         rules = rules_of(anyio.run(_played, server_of(url, token), chosen))
     except httpx.HTTPError as error:

@@ -23,11 +23,11 @@ class Known:
     """The values of the names in patterns.
 
     Args:
-        run: Is in the ids of all sessions of a run, so that these differ from those of others.
+        values: Those of names that are known from the beginning.
     """
 
-    def __init__(self, run: str = "") -> None:
-        self._values: dict[str, Any] = {"run": run}
+    def __init__(self, **values: str) -> None:
+        self._values: dict[str, Any] = {**values}
 
     def fill(self, text: str) -> str:
         """Return the text with the values in place of the names."""
@@ -67,13 +67,17 @@ class Known:
             return
         places = list(_PLACE.finditer(pattern))
         fixed = [re.escape(part) for part in _PLACE.split(pattern)[::3]]
-        groups = [f"({_KINDS[place[2]]})" for place in places]
+        groups = [f"({self._form_of(*place.groups())})" for place in places]
         form = "".join(map("".join, zip(fixed, [*groups, ""], strict=True)))
         found = re.fullmatch(form, value, re.DOTALL) if isinstance(value, str) else None
         if found is None:
             raise MismatchError(f"{where}: {value!r} instead of {pattern!r}")
         for place, text in zip(places, found.groups(), strict=True):
             self._take(place, text, where)
+
+    def _form_of(self, name: str, kind: str | None) -> str:
+        value = self._values.get(name)
+        return re.escape(value) if isinstance(value, str) else _KINDS[kind]
 
     def _take(self, place: re.Match[str], value: Any, where: str) -> None:
         name, kind = place.groups()

@@ -15,6 +15,9 @@ from progress_sse.conformance.vectors import Conversation, Exchange
 
 _SESSION: Final = re.compile("/api/progress/[^/?]+")
 
+_OWN: Final = "publisher"
+"""The name of a token with all rights, where a server needs one."""
+
 
 class Fault(NamedTuple):
     """A requirement that an answer does not meet.
@@ -41,7 +44,7 @@ class Played(NamedTuple):
 async def play(client: httpx.AsyncClient, conversation: Conversation, run: str) -> Played:
     """Have a conversation, up to the first answer that differs. The ids of its sessions have `run` in them."""
     async with anyio.create_task_group() as tasks:
-        player = _Player(client, tasks, Known(run))
+        player = _Player(client, tasks, Known(run=run, **conversation.values), conversation.values.get(_OWN))
         faults: list[Fault] = []
         count = 0
         for exchange in conversation.exchanges:
@@ -57,10 +60,13 @@ async def play(client: httpx.AsyncClient, conversation: Conversation, run: str) 
 
 
 class _Player:
-    def __init__(self, client: httpx.AsyncClient, tasks: anyio.abc.TaskGroup, known: Known) -> None:
+    def __init__(
+        self, client: httpx.AsyncClient, tasks: anyio.abc.TaskGroup, known: Known, own_token: str | None
+    ) -> None:
         self._client = client
         self._tasks = tasks
         self._known = known
+        self._own = {} if own_token is None else {"Authorization": f"Bearer {own_token}"}
         self._kept: dict[str, OpenStream] = {}
         self._streams: list[OpenStream] = []
         self._faults: dict[str, str] = {}
@@ -86,7 +92,7 @@ class _Player:
         """Remove the sessions that the conversation has named."""
         with suppress(httpx.HTTPError):
             for path in self._sessions:
-                await self._client.delete(path)
+                await self._client.delete(path, headers=self._own)
 
     async def _ask(self, request: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
         try:
@@ -115,7 +121,7 @@ class _Player:
         await self._read(stream, answer)
         path, _, rest = request["path"].rpartition("/events")
         if not rest and answer["events"] and answer["events"][0]["event"] == "snapshot":
-            polled = await self._client.get(self._known.fill(path))
+            polled = await self._client.get(self._known.fill(path), headers=self._own)
             if polled.text != stream.first.data:
                 self._faults["P-5.5"] = f"a snapshot {stream.first.data!r}, and a poll {polled.text!r}"
 
@@ -130,6 +136,7 @@ class _Player:
     def _built(self, request: Mapping[str, Any]) -> httpx.Request:
         path = self._known.fill(request["path"])
         text = request.get("text")
+        self._client.cookies.clear()  # A request has those that its headers give it.
         self._sessions |= set(_SESSION.findall(path))
         return self._client.build_request(
             request["method"],

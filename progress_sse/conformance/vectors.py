@@ -1,9 +1,10 @@
-"""The conversations with a server, of `tests/corpus/exchanges.json`, which is part of a wheel."""
+"""The conversations with a server, of `tests/corpus`: two of its files are part of a wheel."""
 
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, Literal, NamedTuple, TypeAlias, get_args
+from types import MappingProxyType
+from typing import Any, Final, Literal, NamedTuple, TypeAlias, cast, get_args
 
 Level: TypeAlias = Literal["core", "story", "lists", "log", "requests", "notices"]
 """A part of the protocol. All but `core` build on `core`, and all but these two on `story`."""
@@ -37,22 +38,41 @@ class Exchange(NamedTuple):
 
 
 class Conversation(NamedTuple):
-    """Exchanges of one client with a server that has none of its sessions yet."""
+    """Exchanges of one client with a server that has none of its sessions yet.
+
+    Attributes:
+        values: What names in its texts stand for from the beginning.
+    """
 
     name: str
     level: Level
     exchanges: Sequence[Exchange]
+    values: Mapping[str, str] = MappingProxyType({})
 
 
-def conversations(*levels: Level) -> Sequence[Conversation]:
-    """Return the conversations of these levels, in order."""
-    folder = next(each for each in _FOLDERS if each.is_dir())
-    recorded = json.loads((folder / "exchanges.json").read_text("utf-8"))
+def conversations(*levels: Level, server: str | None = None) -> Sequence[Conversation]:
+    """Return the conversations of these levels, in order.
+
+    Args:
+        levels: Some of `LEVELS`.
+        server: The name of the settings that the server has; without it, its settings are the default ones.
+    """
+    values = servers()[server]["values"] if server else {}
     return [
-        Conversation(each["name"], each["level"], [Exchange(**exchange) for exchange in each["exchanges"]])
-        for each in recorded
-        if each["level"] in levels
+        Conversation(each["name"], each["level"], [Exchange(**exchange) for exchange in each["exchanges"]], values)
+        for each in _read("exchanges.json")
+        if each["level"] in levels and each.get("server") == server
     ]
+
+
+def servers() -> Mapping[str, Mapping[str, Any]]:
+    """Return the `settings` of servers with other settings, by name, and the `values` for conversations with them."""
+    return cast("dict[str, dict[str, Any]]", _read("servers.json"))
+
+
+def _read(name: str) -> Any:
+    folder = next(each for each in _FOLDERS if each.is_dir())
+    return json.loads((folder / name).read_text("utf-8"))
 
 
 def up_to(level: Level) -> Sequence[Level]:

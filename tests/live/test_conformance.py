@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from progress_sse.conformance.vectors import Level, up_to
+from progress_sse.conformance.vectors import Level, servers, up_to
 from tests.conftest import Serve
 from tests.harness.redis import RedisServer
 from tests.harness.serving import Server
@@ -20,7 +20,7 @@ def conformance(url: str, *arguments: str) -> tuple[int, list[str]]:
 
 
 @serve_only  # `test_protocol` has the conversations with each host.
-@pytest.mark.parametrize("level", ["core", "notices"])
+@pytest.mark.parametrize("level", ["core", pytest.param("notices", marks=pytest.mark.full)])
 def test_our_server_keeps_a_level(server: Server, tmp_path: Path, level: Level) -> None:
     """The exit status is 0, and JUnit's report has a case for each requirement of the level and those below it."""
     report = tmp_path / "report.xml"
@@ -30,6 +30,13 @@ def test_our_server_keeps_a_level(server: Server, tmp_path: Path, level: Level) 
     suite = ElementTree.parse(report).getroot()  # noqa: S314  # our own
     assert len(suite) == len(lines) - 1
     assert {case.get("classname") for case in suite} == set(up_to(level))
+
+
+@pytest.mark.parametrize("name", servers())
+def test_our_server_keeps_what_other_settings_show(serve: Serve, name: str) -> None:
+    """A server with the settings that the vectors name."""
+    status, lines = conformance(serve(**servers()[name]["settings"]).url, "--server", name)
+    assert (status, [line for line in lines[:-1] if " pass " not in line]) == (0, [])
 
 
 @serve_only
