@@ -66,14 +66,14 @@ def test_a_terminal_that_takes_nothing_delays_no_caller(terminal: tuple[int, int
 
 def test_silence_drops_what_waits(terminal: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
     """What is being written stays."""
-    writing, may_go_on, write = threading.Event(), threading.Event(), os.write
-    monkeypatch.setattr(os, "write", lambda *given: (writing.set(), may_go_on.wait(60), write(*given))[-1])
+    writing, go_on, write = threading.Barrier(2), threading.Event(), os.write
+    monkeypatch.setattr(os, "write", lambda *to: (go_on.is_set() or writing.wait(60), go_on.wait(60), write(*to))[-1])
     progress = TerminalProgress(terminal[1])
     progress.set(TabState(3))
-    assert writing.wait(60)
+    writing.wait(60)
     progress.set(TabState(4))
     progress.silence()
-    may_go_on.set()
+    go_on.set()
     progress.close()
     assert os.read(terminal[0], 4096) == b"\x1b]9;4;3\x1b\\"
 
