@@ -21,7 +21,7 @@ MUSTS = {number for number, text in REQUIREMENTS.items() if "MUST" in text}
 CORPUS = ROOT / "tests" / "corpus"
 VECTORS = [
     vector
-    for name in ("content_types", "grammar", "folds")
+    for name in ("content_types", "grammar", "folds", "readers")
     for vector in json.loads((CORPUS / f"{name}.json").read_text("utf-8"))
 ]
 CONVERSATIONS = [each for server in (None, *servers()) for each in conversations(*LEVELS, server=server)]

@@ -179,6 +179,7 @@ class Follower:
         try:
             if response.status_code == httpx.codes.NO_CONTENT:
                 self._position = ""  # The server takes it for the id of the end, which has not been seen here.
+                await self._ask()
             check(response, EVENT_STREAM)
             chunks = response.aiter_raw()
             while (chunk := await self._next(chunks)) is not None:

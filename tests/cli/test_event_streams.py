@@ -2,19 +2,25 @@
 
 import asyncio
 import json
+import time
+from contextlib import nullcontext
 from typing import Any
 
+import httpx
 import pytest
 
 from progress_sse.cli import follower as following
 from progress_sse.cli.follower import Follower
-from progress_sse.cli.responses import client_of
+from progress_sse.cli.responses import NotAllowedError, client_of
 from progress_sse.client.config import Address
 from progress_sse.story.session_state import SessionState
 from progress_sse.wire.sse import StreamEvent
-from tests.cli.responders import FAILED, WAIT_S, Recorder
+from tests.cli import responders
+from tests.cli.responders import FAILED, WAIT_S, Recorder, failing, polled, streaming
 from tests.harness.http1 import HOST
-from tests.harness.vectors import ANSWERS, VectorServer, later, response
+from tests.harness.vectors import ANSWERS, CORPUS, VectorServer, later, response
+
+READERS = json.loads((CORPUS / "readers.json").read_text("utf-8"))
 
 END = response(f"id: e-9\nevent: snapshot\ndata: {json.dumps(FAILED)}\n\n")
 
@@ -53,3 +59,27 @@ async def test_a_stream_is_read_as_the_vectors_say(number: int, size: int, monke
     assert server.positions(number, size) == ["", *[answer["last_event_id"]] * 2]
     accepted = {(headers["accept"], headers["cache-control"]) for headers in server.asked[number, size]}
     assert accepted == {("text/event-stream", "no-cache")}
+
+
+@pytest.mark.parametrize("vector", READERS, ids=lambda vector: vector["name"])
+async def test_a_reader_does_as_the_vectors_say(vector: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """It asks for streams in this way, and for no more, and holds the session in the end."""
+    monkeypatch.setattr(following, "FIRST_PAUSE_S", 0.001)
+    asked, times, poll, recorder = [], [], vector["poll"], Recorder()
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        path, is_stream, _ = request.url.raw_path.decode().partition("/events?")
+        if not is_stream:
+            return polled(poll["session"]) if "session" in poll else failing(poll["status"])
+        asked.append((path, request.headers.get("Last-Event-ID", "")))
+        times.append(time.monotonic())
+        stream = vector["streams"][len(asked) - 1]
+        return streaming(stream["stream"].encode()) if "stream" in stream else failing(stream["status"])
+
+    async with responders.client_of(answer) as client:
+        with pytest.raises(NotAllowedError) if poll["status"] in (401, 403) else nullcontext():
+            await asyncio.wait_for(Follower(client, vector["session_id"], recorder).run(), WAIT_S)
+    assert asked == [(vector["path"], stream["last_event_id"]) for stream in vector["streams"]]
+    assert [*recorder.states[-1:], None][0] == vector["session"]
+    for before, after, stream in zip(times, times[1:], vector["streams"][1:], strict=False):
+        assert after - before >= stream.get("after_ms", 0) / 1000

@@ -66,15 +66,6 @@ async def test_an_invalid_stream_is_abandoned(content: bytes) -> None:
     assert "the stream is not that of a progress server" in recorder.reasons
 
 
-async def test_session_events_are_folded() -> None:
-    """They change what a session says besides its steps."""
-    described = {key: value for key, value in RUNNING.items() if key != "steps"}
-    titled = event("session", {"session": {**described, "title": "Photos"}}, "e-2")
-    stream = event("snapshot", RUNNING) + titled + event("session", {"session": described}, "e-3")
-    recorder = await followed([streaming(stream + event("snapshot", FAILED, "e-4"))], lambda: failing(500))
-    assert recorder.states == [RUNNING, {**RUNNING, "title": "Photos"}, RUNNING, FAILED]
-
-
 async def test_polls_that_fail_are_reported_until_they_are_answered_again() -> None:
     """Without an answer nothing is known of the worker. An answer that is not the server's is none."""
 
@@ -129,26 +120,6 @@ async def test_a_poll_after_an_event_asks_for_the_whole_state() -> None:
 
     recorder = await follow_by(answer)
     assert [each["percentage"] for each in recorder.states][:2] == [66, 0]
-
-
-@pytest.mark.protocol("P-8.6", "P-8.7")
-async def test_events_of_unknown_kinds_are_ignored_but_for_their_id() -> None:
-    """This holds for any data."""
-    streams = [
-        streaming(event("snapshot", RUNNING, "e-1") + event("extra", b"not JSON", "e-2")),
-        streaming(event("snapshot", FAILED, "e-3")),
-    ]
-    positions: list[str | None] = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        if not request.url.path.endswith("/events"):
-            return failing(503)
-        positions.append(request.headers.get("Last-Event-ID"))
-        return streams.pop(0)
-
-    recorder = await follow_by(answer)
-    assert recorder.states == [RUNNING, FAILED]
-    assert positions == [None, "e-2"]
 
 
 async def test_an_event_without_an_id_does_not_undo_a_poll(monkeypatch: pytest.MonkeyPatch) -> None:
