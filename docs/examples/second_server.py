@@ -1,400 +1,400 @@
-"""A second server of the protocol at level core, to read before you write one in another language.
+"""A second server of the protocol at level core, written from docs/protocol.md alone, in memory and in one process.
 
-It keeps all in memory. Numbers such as P-9.4 are those of docs/protocol.md. The first half has the rules, from bodies
-to sessions, the second HTTP and the streams. To run it: `python docs/examples/second_server.py --port 8000`
+Nothing is awaited between the reading of a session and its change, so updates are applied one after the other, and
+whole. A stream is a loop that sends what its reader lacks, and waits. Run it: `python docs/examples/second_server.py`.
 """
 
 import argparse
-import asyncio
+import contextlib
 import json
 import re
 import secrets
 import unicodedata
-from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from email.message import Message
 from fractions import Fraction
-from math import floor, inf
 from typing import Any
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 import anyio
 import uvicorn
-from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette import EventSourceResponse
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
-from starlette.types import Receive, Scope, Send
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
-RETRY_MS, REFUSED_RETRY_MS, SHUTDOWN_SPREAD_MS = 2000, 10_000, 5000
-HEARTBEAT_S, SEND_TIMEOUT_S, SHUTDOWN_GRACE_S = 15, 30, 5
-MAX_SESSIONS, MAX_STREAMS, MAX_STEPS, MAX_TEXT_CHARS, MAX_NUMBER = 100_000, 1000, 1000, 8192, 2**53 - 1
-HISTORY, HISTORY_BYTES, MAX_BODY_BYTES, DAY, MINUTE = 1000, 262_144, 262_144, timedelta(days=1), timedelta(minutes=1)
-NO_STORE = {"Cache-Control": "no-store", "Vary": "Authorization, Cookie"}  # [P-2.11]
-ABSENT = secrets.token_hex(8)  # The epoch of each session that is missing, and not known to have existed.
-Json = dict[str, Any]
+MAX_BODY_BYTES, MAX_TEXT_CHARS, MAX_NUMBER = 262_144, 8192, 2**53 - 1
+MAX_SESSIONS, MAX_STEPS, MAX_AGE, SWEEP_S = 100_000, 1000, timedelta(hours=24), 60
+HISTORY, HISTORY_BYTES, HEARTBEAT_S, SEND_TIMEOUT_S = 1000, 262_144, 15, 30
+NEVER = "never"  # the epoch of a session that never was
+RETRY = "retry: 2000\n"
+PRIVATE = {"Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie"}
+STREAM = PRIVATE | {"Content-Type": "text/event-stream", "Cache-Control": "no-store", "Incremental": "?1"}
+WORKFLOWS = {"default": [{"name": name, "timeout_ms": 120_000} for name in ("Prepare", "Process", "Publish")]}
 
-
-def read_json(request: Request, body: bytes) -> object:
-    """Parse a body, which must be JSON in UTF-8, and be declared as that [P-2.1, P-2.2]."""
-    declared, encoding = request.headers.get("content-type", ""), request.headers.get("content-encoding", "identity")
-    if encoding != "identity" or not re.fullmatch('application/json *(; *charset="?utf-8"?)?', declared.lower()):
-        raise HTTPException(415, "unsupported media type")
-
-    def unique(pairs: list[tuple[str, Any]]) -> Json:
-        if len(dict(pairs)) < len(pairs):
-            raise ValueError("a key stands twice")
-        return dict(pairs)
-
-    try:  # `int` refuses NaN and Infinity, which are no JSON.
-        return json.loads(body.decode("utf-8"), object_pairs_hook=unique, parse_constant=int)
-    except (ValueError, RecursionError):
-        raise HTTPException(400, "malformed body") from None
-
-
-def write_json(value: Json) -> str:
-    """Write one line of ASCII without `<` [P-5.17]; its points of time have microseconds [P-3.4]."""
-    text = json.dumps(value, separators=(",", ":"), default=lambda time: time.isoformat(timespec="microseconds"))
-    return text.replace("<", r"\u003c")
-
-
-def is_number(value: object, low: int = 0, high: float = MAX_NUMBER) -> bool:
-    """Whether a value is an integer within bounds; `true` and `1.0` are none."""
-    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
-
-
-def is_text(value: object) -> bool:
-    """Whether a value is a text without NUL and lone surrogates, and not too long."""
-    return isinstance(value, str) and len(value) <= MAX_TEXT_CHARS and not re.search("[\0\ud800-\udfff]", value)
-
-
-CHECKS: dict[str, Callable[[Any], bool]] = {
-    "action": lambda value: value in ("start", "progress", "complete"),
-    "step": lambda value: is_number(value, 1, inf),
-    "current": is_number,
-    "success": lambda value: isinstance(value, bool),
-    "name": lambda value: value is None or (is_text(value) and value != ""),
-    "steps": lambda value: isinstance(value, list) and 0 < len(value) <= MAX_STEPS,
-    "total_steps": lambda value: is_number(value, 1, MAX_STEPS),
-    **dict.fromkeys(("timeout_ms", "estimated_ms", "total"), lambda value: value is None or is_number(value)),
-    **dict.fromkeys(("message", "error", "workflow"), is_text),
+PROBLEMS = {
+    400: ["malformed-body"],
+    404: ["not-found", "session-not-found"],
+    405: ["method-not-allowed"],
+    409: ["session-exists", "step-not-started", "step-not-running"],
+    413: ["body-too-large"],
+    415: ["unsupported-media-type"],
+    422: ["invalid-request", "invalid-session-id", "step-out-of-range", "unknown-workflow"],
+    500: ["internal-error"],
+    507: ["store-full"],
 }
-UPDATE = ("action", "step", "timeout_ms", "current", "total", "success", "message", "error")
+
+BAD_TEXT = re.compile("[\0\ud800-\udfff]")
+KINDS: dict[str, Callable[[Any], bool]] = {
+    "a step number": lambda value: type(value) is int and value >= 1,
+    "a number": lambda value: type(value) is int and 0 <= value <= MAX_NUMBER,
+    "a number or null": lambda value: value is None or KINDS["a number"](value),
+    "a text": lambda value: isinstance(value, str) and len(value) <= MAX_TEXT_CHARS and not BAD_TEXT.search(value),
+    "a truth value": lambda value: isinstance(value, bool),
+    "an action": lambda value: isinstance(value, str) and value in ACTIONS,
+}
+Keys = dict[str, tuple[str, Any]]
+REQUIRED = object()  # a default of no kind
+STEP, MAYBE, MESSAGE = ("a step number", REQUIRED), ("a number or null", None), ("a text", "")
+ACTIONS: dict[str, Keys] = {
+    "start": {"step": STEP, "timeout_ms": MAYBE},
+    "progress": {"step": STEP, "current": ("a number", REQUIRED), "total": MAYBE, "message": MESSAGE},
+    "complete": {"step": STEP, "success": ("a truth value", True), "message": MESSAGE, "error": MESSAGE},
+}
 
 
-def checked(value: object, keys: tuple[str, ...], *required: str) -> Json:
-    """Return these keys of an object, where it has them, if their values are valid [P-2.4, P-9.12 to P-9.15]."""
-    if not isinstance(value, dict):
-        raise HTTPException(422, "invalid request: An object is missing.")
-    for key in keys:
-        if (key in value or key in required) and not CHECKS[key](value.get(key)):
-            raise HTTPException(422, f"invalid request: {key} is missing or not valid.")
-    return {key: value[key] for key in keys if value.get(key) is not None}
+class Problem(HTTPException):
+    def __init__(self, name: str, detail: str) -> None:
+        super().__init__(next(status for status, names in PROBLEMS.items() if name in names), detail)
+        self.name = name
 
 
-@dataclass(frozen=True)
-class Step:
-    """A step as it is defined or, with `started_at`, as it was started."""
-
-    number: int
-    name: str
-    timeout_ms: int | None = 120_000
-    estimated_ms: int = 30_000
-    status: str = "pending"
-    started_at: datetime | None = None
-    completed_at: datetime | None = None
-    message: str = ""
-    error: str = ""
-    progress: Json | None = None
-
-    def shown(self) -> Json:
-        """Return what readers see [P-3.3 to P-3.7]."""
-        step = {"step": self.number, "name": self.name, "status": self.status}
-        if self.started_at is None:
-            return {**step, "elapsed_ms": 0, "timeout_ms": self.timeout_ms}
-        elapsed_ms = ((self.completed_at or self.started_at) - self.started_at) // timedelta(milliseconds=1)
-        times = {"started_at": self.started_at, "completed_at": self.completed_at, "elapsed_ms": elapsed_ms}
-        started = {**step, **times, "timeout_ms": self.timeout_ms, "message": self.message, "error": self.error}
-        return {**started, "progress": self.progress} if self.progress else started
-
-    def updated(self, update: Json, now: datetime) -> "Step":
-        """Return the step after a `progress` or `complete` [P-9.7, P-9.8, P-9.11]."""
-        if self.started_at is None:
-            raise HTTPException(409, "step not started")
-        message, error = update.get("message", ""), update.get("error", "")
-        if update["action"] == "complete":
-            status, end = "success" if update.get("success", True) else "error", max(now, self.started_at)
-            return replace(self, status=status, completed_at=end, message=message, error=error, progress=None)
-        if self.status != "running":
-            raise HTTPException(409, "step not running")
-        return replace(self, message=message, progress={"current": update["current"], "total": update.get("total")})
+def answer(value: Any, status: int = 200, headers: Mapping[str, str] | None = None, kind: str = "json") -> Response:
+    return Response(to_json(value), status, PRIVATE | dict(headers or {}), f"application/{kind}")
 
 
-def read_steps(creation: object) -> list[Step]:
-    """Return the steps of a creation; the workflow `default` has seven [P-13.4 to P-13.9]."""
-    given, steps = checked(creation, ("steps", "total_steps", "workflow")), []
-    if len(given) > 1:
-        raise HTTPException(422, "invalid request: Give one of steps, total_steps and workflow.")
-    if given.get("workflow", "default") != "default":
-        raise HTTPException(422, "unknown workflow")
-    if "steps" not in given:
-        return [Step(number, f"STEP{number}") for number in range(1, given.get("total_steps", 7) + 1)]
-    for number, each in enumerate(given["steps"], start=1):
-        given_step = {"name": each} if isinstance(each, str) else each
-        defined = checked(given_step, ("step", "name", "timeout_ms", "estimated_ms"))
-        if defined.get("step", number) != number:
-            raise HTTPException(422, "invalid request: Steps are numbered from 1, in order.")
-        name, timeout_ms = defined.get("name", f"STEP{number}"), defined.get("timeout_ms") or None
-        steps.append(Step(number, name, timeout_ms, defined.get("estimated_ms", 30_000)))
-    return steps
+def refuse(request: Request, error: Exception) -> Response:
+    failure = error if isinstance(error, HTTPException) else HTTPException(500, "the server's log has the reason")
+    names, status, detail = PROBLEMS[failure.status_code], failure.status_code, failure.detail
+    name = failure.name if isinstance(failure, Problem) else names[0]
+    body = {"type": f"/problems/{name}", "title": name.replace("-", " ").capitalize(), "status": status}
+    return answer(body | {"detail": detail, "success": False}, status, failure.headers, "problem+json")
+
+
+def to_json(value: Any) -> str:
+    text = json.dumps(value, default=lambda time: time.isoformat(timespec="microseconds"))
+    return text.replace("<", "\\u003c")  # json.dumps escapes line breaks, like all that is not ASCII
+
+
+def unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if len(dict(pairs)) < len(pairs):
+        raise ValueError("an object has a key twice")
+    return dict(pairs)
+
+
+def read_json(request: Request, body: bytes) -> Any:
+    declared = Message()
+    declared["Content-Type"] = request.headers.get("Content-Type", "")
+    is_json = declared.get_content_type() == "application/json" and declared.get_content_charset("utf-8") == "utf-8"
+    if not is_json or request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise Problem("unsupported-media-type", "send application/json in UTF-8, without a Content-Encoding")
+    try:  # `int` refuses NaN and Infinity, and very long numbers, of which 20 digits are too large as well
+        text = body.decode()
+        return json.loads(text, object_pairs_hook=unique_keys, parse_int=lambda n: int(n[:20]), parse_constant=int)
+    except (ValueError, RecursionError) as error:
+        raise Problem("malformed-body", str(error)) from error
+
+
+def read_keys(body: Any, keys: Keys) -> dict[str, Any]:
+    if not isinstance(body, dict):
+        raise Problem("invalid-request", "an object is needed")
+    values = {key: body.get(key, default) for key, (_, default) in keys.items()}
+    for key, (kind, _) in keys.items():
+        if not KINDS[kind](values[key]):
+            raise Problem("invalid-request", f"{key!r} is not {kind} within the limits")
+    return values
+
+
+def read_update(body: Any) -> tuple[str, dict[str, Any]]:
+    action = read_keys(body, {"action": ("an action", REQUIRED)})["action"]
+    values = read_keys(body, ACTIONS[action])
+    if values.get("total") is not None and values["current"] > values["total"]:
+        raise Problem("invalid-request", "'current' is above 'total'")
+    return action, values
+
+
+def read_definition(body: Any, number: int) -> dict[str, Any]:
+    keys = {"step": ("a step number", number), "name": ("a text", f"STEP{number}")}
+    keys |= {"timeout_ms": MAYBE, "estimated_ms": ("a number", 30_000)}
+    values = read_keys({"name": body} if isinstance(body, str) else body, keys)
+    if values["step"] != number:
+        raise Problem("invalid-request", f"'step' is {values['step']} at place {number}")
+    return values | {"timeout_ms": values["timeout_ms"] or None}
+
+
+def read_definitions(body: Any) -> list[dict[str, Any]]:
+    workflow = read_keys(body, {"workflow": ("a text", "default")})["workflow"]
+    if len(body.keys() & {"steps", "total_steps", "workflow"}) > 1:
+        raise Problem("invalid-request", "it takes one of 'steps', 'total_steps' and 'workflow'")
+    if workflow not in WORKFLOWS:
+        raise Problem("unknown-workflow", f"there is no workflow {workflow!r}")
+    steps: Any = body.get("steps", WORKFLOWS[workflow])
+    total = body.get("total_steps", len(steps) if isinstance(steps, list) else None)
+    if not KINDS["a step number"](total) or total > MAX_STEPS:
+        raise Problem("invalid-request", f"a session has 1 to {MAX_STEPS} steps")
+    return [read_definition(step, number) for number, step in enumerate((steps + [{}] * total)[:total], 1)]
+
+
+def read_session_id(request: Request) -> str:
+    # What is not in UTF-8 becomes surrogates, which no id may have.
+    session_id = unquote_to_bytes(request.path_params["session_id"]).decode("utf-8", "surrogateescape")
+    categories = {unicodedata.category(character) for character in session_id}
+    if categories & {"Cc", "Cf", "Cs"} or "/" in session_id or session_id in {".", ".."} or len(session_id) > 128:
+        raise Problem("invalid-session-id", "it takes 1 to 128 characters, no '/', control, format or surrogate one")
+    return session_id
+
+
+def next_step(step: dict[str, Any], timeout_ms: int | None, action: str, values: dict[str, Any]) -> dict[str, Any]:
+    """The step after an update; it equals the step before if the update repeats what that says."""
+    now = datetime.now(UTC)
+    if action == "start":
+        begun = {"status": "running", "started_at": now, "completed_at": None, "elapsed_ms": 0}
+        fresh = {"timeout_ms": values["timeout_ms"] or timeout_ms, "message": "", "error": ""}
+        return {"step": step["step"], "name": step["name"]} | begun | fresh
+    if step["status"] == "pending":
+        raise Problem("step-not-started", f"step {step['step']} was never started")
+    if action == "complete":
+        outcome = {"status": "success" if values["success"] else "error"}
+        outcome |= {"message": values["message"], "error": values["error"]}
+        elapsed_ms = max(0, (now - step["started_at"]) // timedelta(milliseconds=1))
+        ended = {key: value for key, value in step.items() if key != "progress"} | outcome
+        return step if ended == step else ended | {"completed_at": now, "elapsed_ms": elapsed_ms}
+    if step["status"] != "running":
+        raise Problem("step-not-running", f"step {step['step']} has ended")
+    return step | {"message": values["message"], "progress": {"current": values["current"], "total": values["total"]}}
+
+
+def to_block(name: str, data: Any, event_id: str | None = None) -> bytes:
+    first = (RETRY if name == "snapshot" else "") + (f"id: {event_id}\n" if event_id else "")
+    return f"{first}event: {name}\ndata: {to_json(data)}\n\n".encode()
+
+
+def heartbeat(as_event: bool) -> bytes:
+    now = {"now": datetime.now(UTC), "interval_ms": HEARTBEAT_S * 1000}
+    return to_block("heartbeat", now) if as_event else b": heartbeat\n"
 
 
 class Session:
-    """A session or, without steps, its absence; `events` are its newest transitions as the bytes of a stream."""
+    """A session with the history of its epoch; without steps, the absence of a session."""
 
-    def __init__(self, session_id: str, steps: list[Step], *, is_gone: bool = False) -> None:
-        self.id, self.is_gone, self.definitions, self.steps = session_id, is_gone, steps, list(steps)
-        self.epoch = secrets.token_hex(8) if steps or is_gone else ABSENT  # [P-6.3, P-6.10]
-        self.status, self.current_step = "pending" if steps else "not_found", 0
+    def __init__(self, session_id: str, definitions: list[dict[str, Any]], epoch: str | None = None) -> None:
+        self.session_id, self.definitions = session_id, definitions
+        self.epoch, self.number = epoch or secrets.token_hex(8), 0
+        self.current_step, self.status = 0, "pending" if definitions else "not_found"
         self.created_at = self.updated_at = datetime.now(UTC)
-        self.n, self.events = -1, list[bytes]()
-        self._record("snapshot", self.shown())
+        self.steps: list[dict[str, Any]] = []
+        for each in definitions:
+            step = {"step": each["step"], "name": each["name"], "status": "pending"}
+            self.steps.append(step | {"elapsed_ms": 0, "timeout_ms": each["timeout_ms"]})
+        self.ids, self.blocks = [self.id()], [self.snapshot()]  # of the event before all that are kept, then of these
 
-    def shown(self) -> Json:
-        """Return what readers see [P-3.8 to P-3.14, P-3.23, P-3.24]."""
-        statuses = [step.status for step in self.steps]
-        shares = [Fraction(*step.progress.values()) for step in self.steps if step.progress and step.progress["total"]]
-        done = statuses.count("success") + sum(shares, Fraction())
-        session: Json = {"session_id": self.id, "current_step": self.current_step, "total_steps": len(self.steps)}
-        session |= {"status": self.status, "steps": [step.shown() for step in self.steps]}
-        session["percentage"] = floor(100 * (done + statuses.count("error")) / max(1, len(self.steps)))
-        rest_ms = sum(step.estimated_ms for step in self.steps[self.current_step :])
-        session["estimated_remaining_ms"] = min(rest_ms, MAX_NUMBER)
+    def id(self) -> str:
+        return f"{self.epoch}-{self.number}"
+
+    def snapshot(self) -> bytes:
+        return to_block("snapshot", self.show(), self.id())
+
+    def show(self) -> dict[str, Any]:
+        statuses = [step["status"] for step in self.steps]
+        reported = [step["progress"] for step in self.steps if step.get("progress", {}).get("total")]
+        done = statuses.count("success") + sum(Fraction(each["current"], each["total"]) for each in reported)
+        percentage = 100 * (done + statuses.count("error")) // max(1, len(self.steps))
+        remaining_ms = sum(each["estimated_ms"] for each in self.definitions[self.current_step :])
+        shown = {"session_id": self.session_id, "current_step": self.current_step, "total_steps": len(self.steps)}
+        shown |= {"status": self.status, "steps": self.steps, "percentage": percentage}
+        shown |= {"estimated_remaining_ms": min(remaining_ms, MAX_NUMBER)}
         if "error" in statuses:
-            hundredths = floor(100 * done)
-            session["steps_done"] = hundredths / 100 if hundredths % 100 else hundredths // 100
-        return {**session, "gone": True} if self.is_gone else session
+            hundredths = 100 * done // 1
+            shown["steps_done"] = hundredths / 100 if hundredths % 100 else hundredths // 100
+        if self.status == "not_found" and self.epoch != NEVER:
+            shown["gone"] = True
+        return shown
 
-    def apply(self, update: Json) -> None:
-        """Apply an update as a whole, or refuse it [P-9.4 to P-9.13]."""
-        number, now = update["step"], datetime.now(UTC)
-        if number > len(self.steps):
-            raise HTTPException(422, "step out of range")
-        old, defined = self.steps[number - 1], self.definitions[number - 1]
-        if update["action"] == "start":
-            timeout_ms = update.get("timeout_ms") or defined.timeout_ms
-            new = replace(defined, status="running", started_at=now, timeout_ms=timeout_ms)
-            self.status, self.current_step = "running", number
-        else:
-            new = old.updated(update, now)
-            if replace(new, completed_at=old.completed_at) == old:
-                return  # A repeat is no transition [P-9.9].
-        self.steps[number - 1], self.updated_at = new, now
-        if update["action"] == "complete":
-            statuses = {step.status for step in self.steps}
+    def update(self, action: str, values: dict[str, Any]) -> None:
+        if values["step"] > len(self.steps):
+            raise Problem("step-out-of-range", f"the session has {len(self.steps)} steps")
+        index, self.updated_at = values["step"] - 1, datetime.now(UTC)
+        step = next_step(self.steps[index], self.definitions[index]["timeout_ms"], action, values)
+        if action != "start" and step == self.steps[index]:
+            return
+        self.steps[index] = step
+        if action == "start":
+            self.current_step, self.status = step["step"], "running"
+        if action == "complete":
+            statuses = {each["status"] for each in self.steps}
             self.status = "completed" if statuses == {"success"} else "error" if "error" in statuses else "running"
-        session = {key: value for key, value in self.shown().items() if key != "steps"}
-        self._record("step", {"step": new.shown(), "session": session})
+        self.number += 1
+        session = {key: value for key, value in self.show().items() if key != "steps"}
+        self.ids.append(self.id())
+        self.blocks.append(to_block("step", {"step": step, "session": session}, self.id()))
+        while len(self.ids) > HISTORY + 1 or sum(map(len, self.blocks[1:])) > HISTORY_BYTES:
+            del self.ids[0], self.blocks[0]
 
-    def _record(self, event: str, data: Json) -> None:
-        self.n += 1
-        self.position = f"{self.epoch}-{self.n}"
-        self.events.append(encoded(event, data, self.position))
-        while len(self.events) > HISTORY or sum(map(len, self.events)) > HISTORY_BYTES:  # [P-6.9]
-            del self.events[0]
-
-    def events_after(self, event_id: str | None) -> list[bytes]:
-        """Return what follows an event, `None` for all, or a snapshot if not all is here [P-5.18, P-6.7, P-6.8]."""
-        if event_id is None and len(self.events) > self.n:
-            return self.events[:]
-        for count in range(min(self.n, len(self.events)) + 1):
-            if event_id == f"{self.epoch}-{self.n - count}":
-                return self.events[len(self.events) - count :]
-        return [encoded("snapshot", self.shown(), self.position)]
+    def after(self, last_id: str, is_live: bool) -> list[bytes]:
+        """What a reader lacks who has the event of that id."""
+        if last_id in self.ids:
+            return self.blocks[self.ids.index(last_id) + 1 :]
+        return self.blocks if is_live and len(self.blocks) > self.number else [self.snapshot()]
 
 
-def encoded(event: str, data: Json, event_id: str | None = None) -> bytes:
-    """Return an event of a stream; each snapshot has the usual waiting time [P-5.3]."""
-    retry = RETRY_MS if event == "snapshot" else None
-    return ServerSentEvent(write_json(data), event=event, id=event_id, retry=retry, sep="\n").encode()
-
-
-class Store:
-    """The sessions, also those that are gone for less than a day, and the streams that follow them."""
-
+class Server:
     def __init__(self) -> None:
-        self.sessions: dict[str, Session] = {}
-        self.streams: dict[asyncio.Event, str] = {}
-        self.cleaned_at = datetime.now(UTC)
+        self.sessions, self.gone = dict[str, Session](), dict[str, Session]()
+        self.changed, self.end = anyio.Event(), anyio.Event()
 
-    def get(self, session_id: str) -> Session:
-        """Return a session, or its absence."""
-        if datetime.now(UTC) - self.cleaned_at > MINUTE:
-            self.clean_up(datetime.now(UTC))
-        return self.sessions.get(session_id) or Session(session_id, [])
+    def look_up(self, session_id: str) -> Session:
+        return self.sessions.get(session_id) or self.gone.get(session_id) or Session(session_id, [], NEVER)
 
-    def put(self, session: Session) -> None:
-        """Store a session, which may be new or changed, or its absence, and wake its streams."""
-        is_new = session.steps and not self.get(session.id).steps
-        if is_new and sum(1 for each in self.sessions.values() if each.steps) >= MAX_SESSIONS:
-            raise HTTPException(507, "store full")
-        self.sessions[session.id] = session
-        if session.epoch == ABSENT:
-            del self.sessions[session.id]
-        for stream in [stream for stream, followed in self.streams.items() if followed == session.id]:
-            stream.set()
+    def find(self, session_id: str) -> Session:
+        if session_id not in self.sessions:
+            raise Problem("session-not-found", f"there is no session {session_id!r}")
+        return self.sessions[session_id]
 
-    def clean_up(self, now: datetime) -> None:
-        """Remove what is a day old [P-3.24, P-13.13]."""
-        self.cleaned_at = now
-        for session in list(self.sessions.values()):
-            if now - (session.updated_at if session.status == "running" else session.created_at) > DAY:
-                self.put(Session(session.id, [], is_gone=bool(session.steps)))
+    def wake_streams(self) -> None:
+        self.changed.set()
+        self.changed = anyio.Event()
 
+    def keep(self, session: Session) -> None:
+        if session.session_id not in self.sessions and len(self.sessions) >= MAX_SESSIONS:
+            raise Problem("store-full", f"the server has {MAX_SESSIONS} sessions")
+        self.sessions[session.session_id] = session
+        self.gone.pop(session.session_id, None)
+        self.wake_streams()
 
-store = Store()
+    def remove(self, session: Session) -> None:
+        del self.sessions[session.session_id]
+        self.gone[session.session_id] = Session(session.session_id, [])
+        self.wake_streams()
 
+    async def sweep(self) -> None:
+        while not self.end.is_set():
+            oldest = datetime.now(UTC) - MAX_AGE
+            for session in list(self.sessions.values()):
+                if session.created_at < oldest and not (session.status == "running" and session.updated_at >= oldest):
+                    self.remove(session)
+            self.gone = {key: absence for key, absence in self.gone.items() if absence.created_at >= oldest}
+            with anyio.move_on_after(SWEEP_S):
+                await self.end.wait()
+        self.wake_streams()
 
-def poll(session_id: str, request: Request, _: bytes) -> Response:
-    """Show a session, unless the reader has it [P-4.1, P-4.2]."""
-    session, tags = store.get(session_id), request.headers.get("if-none-match", "").split(",")
-    is_known = f'"{session.position}"' in [tag.strip().removeprefix("W/") for tag in tags]
-    return showing(session, 304 if is_known else 200)
-
-
-def create(session_id: str, request: Request, body: bytes) -> Response:
-    """Create or replace a session, under a new id where there is none [P-13.1 to P-13.3]."""
-    session = Session(session_id or secrets.token_urlsafe(16), read_steps(read_json(request, body)))
-    exists = bool(store.get(session.id).steps)
-    if exists and request.query_params.get("replace") != "true":
-        raise HTTPException(409, "session exists")
-    store.put(session)
-    location = {} if session_id else {"Location": f"{request.scope['path']}/{session.id}"}
-    return showing(session, 200 if exists else 201, **location)
-
-
-def delete(session_id: str, request: Request, _: bytes) -> Response:
-    """Remove a session [P-13.12]."""
-    if not store.get(session_id).steps:
-        raise HTTPException(404, "session not found")
-    store.put(Session(session_id, [], is_gone=True))
-    return Response(None, 204, NO_STORE)
-
-
-def report(session_id: str, request: Request, body: bytes) -> Response:
-    """Apply an update; a `start` creates a missing session [P-9.1, P-9.6, P-9.10]."""
-    update = checked(read_json(request, body), UPDATE, "action", "step")
-    if update["action"] == "progress":
-        checked(update, UPDATE, "current")
-        if update["current"] > update.get("total", inf):
-            raise HTTPException(422, "invalid request: current is above total.")
-    session = store.get(session_id)
-    if not session.steps and update["action"] != "start":
-        raise HTTPException(404, "session not found")
-    session = session if session.steps else Session(session_id, read_steps({}))
-    session.apply(update)
-    store.put(session)
-    return Response(write_json({"success": True, "session_id": session_id}), 200, NO_STORE, "application/json")
-
-
-def follow(session_id: str, request: Request, _: bytes) -> Response:
-    """Stream a session, from the event that the reader names [P-6.6, P-6.11]."""
-    last_id = request.headers.get("last-event-id") or request.query_params.get("last_event_id", "")
-    if (session := store.get(session_id)).status == "completed" and session.position == last_id:
-        return Response(None, 204, NO_STORE)
-    beats, closing = request.query_params.get("heartbeat") == "event", anyio.Event()
-    # `stream` has its own heartbeats: those of `ping` have an empty line [P-5.16].
-    options: Json = {"ping": 0, "send_timeout": SEND_TIMEOUT_S, "shutdown_grace_period": SHUTDOWN_GRACE_S}
-    options |= {"headers": {**NO_STORE, "Incremental": "?1"}, "shutdown_event": closing}
-    return EventSourceResponse(stream(session_id, last_id, beats, closing), **options)
-
-
-async def stream(session_id: str, position: str | None, beats: bool, closing: anyio.Event) -> AsyncIterator[bytes]:
-    """Yield the events after a position, and those to come [P-5.3 to P-5.22]."""
-    if len(store.streams) >= MAX_STREAMS:
-        yield b"retry: %d\n\n" % REFUSED_RETRY_MS
-        return
-    wake, session = asyncio.Event(), store.get(session_id)
-    store.streams[wake] = session_id
-    waiting = asyncio.create_task(closing.wait())
-    waiting.add_done_callback(lambda _: wake.set())
-    try:
-        yield b"retry: %d\n" % RETRY_MS
-        while not closing.is_set():
-            if not wake.is_set():  # The stream is new, or was silent for so long.
-                beat: Json = {"now": datetime.now(UTC), "interval_ms": HEARTBEAT_S * 1000}
-                yield encoded("heartbeat", beat) if beats else b":\n"
-            wake.clear()
-            if store.get(session_id).epoch != session.epoch:
-                session, position = store.get(session_id), None
-            events, position = session.events_after(position), session.position
-            for event in events:
-                yield event
-            if session.status == "completed" and not wake.is_set():
-                yield encoded("end", {"session_ids": [session_id]}, position)
+    async def stream(self, session_id: str, last_id: str, as_event: bool) -> AsyncGenerator[bytes]:
+        yield RETRY.encode() + heartbeat(as_event)
+        is_live = False
+        while not self.end.is_set():
+            session = self.look_up(session_id)
+            blocks, last_id, is_live = session.after(last_id, is_live), session.id(), True
+            for block in blocks:
+                yield block
+            present = self.look_up(session_id)
+            if present.status == "completed" and present.id() == last_id:
+                yield to_block("end", {"session_ids": [session_id]}, last_id)
                 return
-            with suppress(TimeoutError):
-                await asyncio.wait_for(wake.wait(), HEARTBEAT_S)
-        yield b"retry: %d\n\n" % (RETRY_MS + secrets.randbelow(SHUTDOWN_SPREAD_MS))
-    finally:
-        waiting.cancel()
-        del store.streams[wake]
+            with anyio.move_on_after(HEARTBEAT_S) as silence:
+                while self.look_up(session_id).id() == last_id and not self.end.is_set():
+                    await self.changed.wait()
+            if silence.cancelled_caught:
+                yield heartbeat(as_event)
+        yield f"retry: {2000 + secrets.randbelow(5000)}\n\n".encode()
+
+    def create(self, request: Request, body: bytes) -> Response:
+        session_id = read_session_id(request) if request.method == "PUT" else secrets.token_hex(16)
+        session, exists = Session(session_id, read_definitions(read_json(request, body))), session_id in self.sessions
+        if exists and request.query_params.get("replace") != "true":
+            raise Problem("session-exists", "choose another id, or send it with ?replace=true")
+        self.keep(session)
+        location = {"Location": f"{request.scope['root_path']}/api/progress/{quote(session_id, safe='')}"}
+        return answer(session.show(), 200 if exists else 201, location)
+
+    def poll(self, request: Request, body: bytes) -> Response:
+        session = self.look_up(read_session_id(request))
+        etag = f'"{session.id()}"'
+        held = ",".join(request.headers.getlist("If-None-Match")).split(",")
+        if {tag.strip().removeprefix("W/") for tag in held} & {etag, "*"}:
+            return Response(None, 304, PRIVATE | {"ETag": etag})
+        return answer(session.show(), 200, {"ETag": etag})
+
+    def delete(self, request: Request, body: bytes) -> Response:
+        self.remove(self.find(read_session_id(request)))
+        return Response(None, 204, PRIVATE)
+
+    def update(self, request: Request, body: bytes) -> Response:
+        session_id = read_session_id(request)
+        action, values = read_update(read_json(request, body))
+        is_new = action == "start" and session_id not in self.sessions
+        session = Session(session_id, read_definitions({})) if is_new else self.find(session_id)
+        session.update(action, values)
+        self.keep(session)
+        return answer({"success": True, "session_id": session_id})
+
+    def events(self, request: Request, body: bytes) -> Response:
+        session_id, query = read_session_id(request), request.query_params
+        last_id = request.headers.get("Last-Event-ID") or query.get("last_event_id", "")
+        session = self.look_up(session_id)
+        if session.status == "completed" and session.id() == last_id:
+            return Response(None, 204, PRIVATE)
+        stream = self.stream(session_id, last_id, query.get("heartbeat") == "event")
+        return EventSourceResponse(
+            stream, 200, STREAM, ping=0, send_timeout=SEND_TIMEOUT_S, shutdown_event=self.end, shutdown_grace_period=2
+        )
 
 
-def showing(session: Session, status: int, **headers: str) -> Response:
-    """Answer with a session [P-2.11, P-4.1]."""
-    headers |= {**NO_STORE, "Cache-Control": "private, no-cache", "ETag": f'"{session.position}"'}
-    return Response(None if status == 304 else write_json(session.shown()), status, headers, "application/json")
+class Path(Route):
+    def __init__(self, path: str, handlers: Mapping[str, Callable[[Request, bytes], Response]]) -> None:
+        self.handlers = handlers
+        super().__init__(path, self.answer, methods=list(handlers))
 
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        # Each segment stays percent-encoded, so that an encoded slash does not divide it.
+        segments = [quote(unquote_to_bytes(segment), safe="") for segment in scope["raw_path"].split(b"/")]
+        return super().matches({**scope, "path": "/".join(segments)})
 
-def refuse(_: Request, error: Exception) -> Response:
-    """Answer with a problem, whose type is the text of the exception up to a colon [P-16.1]."""
-    failure = error if isinstance(error, HTTPException) else HTTPException(500, "internal error")
-    name, status = failure.detail.partition(":")[0], failure.status_code
-    problem = {"type": "/problems/" + name.lower().replace(" ", "-"), "title": name.capitalize(), "status": status}
-    problem |= {"detail": failure.detail, "success": False}
-    return Response(write_json(problem), status, {**NO_STORE, **(failure.headers or {})}, "application/problem+json")
-
-
-def route(path: str, **handlers: Callable[[str, Request, bytes], Response]) -> Route:
-    """Hand each request to the handler of its method, HEAD to that of GET [P-2.3, P-2.7, P-2.9]."""
-
-    async def respond(request: Request) -> Response:
+    async def answer(self, request: Request) -> Response:
         body = b""
         async for chunk in request.stream():
             body += chunk
             if len(body) > MAX_BODY_BYTES:
-                raise HTTPException(413, "body too large")
-        session_id = read_id(request.path_params["id"]) if "id" in request.path_params else ""
-        return handlers["GET" if request.method == "HEAD" else request.method](session_id, request, body)
-
-    return Route(path, respond, methods=list(handlers))
+                raise Problem("body-too-large", f"a body has up to {MAX_BODY_BYTES} bytes")
+        return self.handlers["GET" if request.method == "HEAD" else request.method](request, body)
 
 
-def read_id(segment: str) -> str:
-    """Return the id in a segment of a path, which is percent-encoded [P-3.1]."""
-    session_id = unquote_to_bytes(segment.encode("latin-1")).decode("utf-8", "surrogateescape")
-    is_plain = not any(char == "/" or unicodedata.category(char) in ("Cc", "Cf", "Cs") for char in session_id)
-    if not (is_plain and 1 <= len(session_id) <= 128 and session_id not in (".", "..")):
-        raise HTTPException(422, "invalid session id")
-    return session_id
+def make_app() -> Starlette:
+    server = Server()
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with anyio.create_task_group() as group:
+            group.start_soon(server.sweep)
+            yield
+            group.cancel_scope.cancel()
+
+    routes = [
+        Path("/api/progress", {"POST": server.create}),
+        Path("/api/progress/{session_id}", {"GET": server.poll, "PUT": server.create, "DELETE": server.delete}),
+        Path("/api/progress/{session_id}/update", {"POST": server.update}),
+        Path("/api/progress/{session_id}/events", {"GET": server.events}),
+    ]
+    return Starlette(routes=routes, exception_handlers={HTTPException: refuse, Exception: refuse}, lifespan=lifespan)
 
 
-async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Route by the path as it was sent, in which %2F is part of an id."""
-    sent = {"path": scope["raw_path"].decode("latin-1")} if scope["type"] == "http" else {}
-    await application({**scope, **sent}, receive, send)
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, default=8000)
+    uvicorn.run(make_app(), host="127.0.0.1", port=parser.parse_args().port, timeout_graceful_shutdown=5)
 
-
-routes = [route("/api/progress", POST=create), route("/api/progress/{id}", GET=poll, PUT=create, DELETE=delete)]
-routes += [route("/api/progress/{id}/events", GET=follow), route("/api/progress/{id}/update", POST=report)]
-application = Starlette(routes=routes, exception_handlers={HTTPException: refuse, Exception: refuse})
-application.router.redirect_slashes = False  # [P-2.8]
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--port", type=int, default=8000)
-    uvicorn.run(app, port=parser.parse_args().port)
+    main()

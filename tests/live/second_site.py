@@ -12,9 +12,8 @@ from tests.harness.serving import ENV_PREFIX, ROOT
 
 
 def create_site() -> Starlette:
-    """The site; variables of the environment set constants of the server."""
-    for name in ("MAX_STREAMS", "HEARTBEAT_S"):
-        setattr(second_server, name, int(os.environ.get(ENV_PREFIX + name, getattr(second_server, name))))
+    """The site; a variable of the environment sets a constant of the server."""
+    second_server.HEARTBEAT_S = int(os.environ.get(f"{ENV_PREFIX}HEARTBEAT_S", "15"))
     live = Route("/livez", PlainTextResponse("ok"))
     files = Mount("/web", StaticFiles(directory=ROOT / "web" / "lib"))
-    return Starlette(routes=[live, files, Mount("/", second_server.app)])
+    return Starlette(routes=[live, files, Mount("/", second_server.make_app())])

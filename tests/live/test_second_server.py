@@ -7,10 +7,11 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 from playwright.async_api import Browser, expect
@@ -148,18 +149,12 @@ async def test_a_stopping_server_ends_each_stream(tmp_path: Path, sid: str) -> N
     assert len({stream.retries[-1] for stream in streams}) > 10
 
 
-async def test_a_stream_too_many_is_refused(serve: Serve, sid: str) -> None:
-    """P-5.20: with 200 and a time to wait, which is all that an `EventSource` understands."""
-    async with await RawStream.open(serve(max_streams=0).port, events_path(sid)) as stream:
-        assert (await stream.closed(), stream.status, stream.retries) == ("end", 200, [10_000])
-
-
 async def test_a_silent_stream_has_heartbeats(serve: Serve, sid: str) -> None:
     """P-5.14 to P-5.16: a comment without an empty line, or an event, the first at once."""
     server = serve(heartbeat_s=1)
     async with await RawStream.open(server.port, events_path(sid)) as stream:
         await stream.wait_until(lambda stream: len(stream.comments) >= 3)
-        assert b"\nretry: 2000\n\n:\n:\n" in stream.body
+        assert b"\n\n: heartbeat\n: heartbeat\n" in stream.body
     async with await RawStream.open(server.port, events_path(sid, "?heartbeat=event")) as stream:
         events = await stream.next_events(4)
         assert [event.event for event in events] == ["heartbeat", "snapshot", "heartbeat", "heartbeat"]
@@ -182,22 +177,31 @@ async def test_a_slow_reader_gets_a_snapshot(server: Server, worker: Worker, sid
         assert len(slow.events) < 200
 
 
-def test_old_sessions_are_removed() -> None:
+async def sweep(server: second_server.Server) -> None:
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(server.sweep)
+        await anyio.lowlevel.checkpoint()
+        tasks.cancel_scope.cancel()
+
+
+async def test_old_sessions_are_removed(monkeypatch: pytest.MonkeyPatch) -> None:
     """P-13.13 and P-3.24: after a day, save for those that run; a day later nothing is left of them."""
-    now, store = datetime.now(UTC), second_server.Store()
+    server = second_server.Server()
     for name in ("running", "pending"):
-        session = second_server.Session(name, second_server.read_steps({}))
-        session.created_at -= 2 * second_server.DAY
-        store.put(session)
-    store.get("running").apply({"action": "start", "step": 1})
-    store.clean_up(now)
-    assert [store.get(name).status for name in ("running", "pending")] == ["running", "not_found"]
-    assert store.get("pending").shown()["gone"] is True
-    store.clean_up(now + 2 * second_server.DAY)
-    assert ["gone" in store.get(name).shown() for name in ("running", "pending")] == [True, False]
+        session = second_server.Session(name, second_server.read_definitions({}))
+        session.created_at -= 2 * second_server.MAX_AGE
+        server.keep(session)
+    server.find("running").update("start", {"step": 1, "timeout_ms": None})
+    await sweep(server)
+    assert [server.look_up(name).status for name in ("running", "pending")] == ["running", "not_found"]
+    assert server.look_up("pending").show()["gone"] is True
+    monkeypatch.setattr(second_server, "MAX_AGE", timedelta(0))
+    await sweep(server)
+    assert ["gone" in server.look_up(name).show() for name in ("running", "pending")] == [True, False]
 
 
-PAGE = """<script type="module" src="/web/define.js"></script><progress-steps session="SESSION"></progress-steps>"""
+PAGE = """<script type="module" src="/web/define.js"></script>
+<progress-steps session="SESSION" transport="TRANSPORT"></progress-steps>"""
 
 
 @pytest.fixture
@@ -208,23 +212,22 @@ async def shown(chromium: Browser) -> AsyncIterator[PageDriver]:
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("max_streams", [1000, 0])
+@pytest.mark.parametrize("transport", ["sse", "poll"])
 async def test_our_tracker_and_our_element_follow_a_job(
-    serve: Serve, shown: PageDriver, sid: str, max_streams: int
+    server: Server, worker: Worker, shown: PageDriver, sid: str, transport: str
 ) -> None:
-    """Live, each change; where the streams are refused, by polls."""
-    server = serve(max_streams=max_streams)
-    await shown.go(f"{server.url}/page", following(sid) + PAGE.replace("SESSION", sid))
-    async with Worker.at(server) as worker:
-        await until(shown, f"tracker.state === '{'live' if max_streams else 'polling'}'")
-        await worker.create(sid, steps=["Find", "Resize"])
-        await work(worker, sid, 1)
-        await expect(shown.part("percent")).to_have_text("50%")
-        await work(worker, sid, 2)
+    """Live, each change; or by polls."""
+    element = PAGE.replace("SESSION", sid).replace("TRANSPORT", transport)
+    await shown.go(f"{server.url}/page", following(sid, transport=transport) + element)
+    await until(shown, f"tracker.state === '{'live' if transport == 'sse' else 'polling'}'")
+    await worker.create(sid, steps=["Find", "Resize"])
+    await work(worker, sid, 1)
+    await expect(shown.part("percent")).to_have_text("50%")
+    await work(worker, sid, 2)
     await until(shown, "ends.length")
     await expect(shown.part("percent")).to_have_text("100%")
     await expect(shown.part("steps").locator("li")).to_have_count(2)
     moves = [move for move in await shown.evaluate("moves") if move]
-    assert moves == moves_of(2, 2) if max_streams else moves[-1] == "ss"
+    assert moves == moves_of(2, 2) if transport == "sse" else moves[-1] == "ss"
     assert await shown.evaluate("ends") == ["complete"]
     assert len(shown.errors) == 1  # 404 for `/api/steps`, whose names the tracker would show before the job begins.
