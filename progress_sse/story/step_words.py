@@ -17,7 +17,8 @@ def parts_done(step: Step) -> str:
         return ""
     parts = step["parts"]
     reported = parts["running"] + parts["success"] + parts["error"]
-    total, so_far = (reported, " so far") if parts["total"] is None else (parts["total"], "")
+    total = reported if parts["total"] is None else parts["total"]
+    so_far = " so far" if parts["total"] is None and step["status"] == "running" else ""
     failed = f", {parts['error']:,} failed" if parts["error"] else ""
     return f"{parts['success']:,} of {total:,} done{so_far}{failed}"
 

@@ -19,6 +19,7 @@ def test_parts_are_counted_in_words() -> None:
     assert parts_done(step("running")) == ""
     assert parts_done(with_parts(1, 37, failed=("a", "b"))) == "37 of 50 done, 2 failed"
     assert parts_done(with_parts(3, 5, total=None)) == "5 of 8 done so far"
+    assert parts_done({**with_parts(0, 7, total=None, failed=("a",)), "status": "error"}) == "7 of 8 done, 1 failed"
 
 
 def test_each_failed_part_is_a_line() -> None:

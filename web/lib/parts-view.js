@@ -25,6 +25,7 @@ export class PartsView {
   #details;
   /** @type {Parts | null} */
   #parts = null;
+  #isRunning = false;
   /** All parts, once they have been loaded. @type {Part[] | null} */
   #known = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -52,10 +53,11 @@ export class PartsView {
     this.element.append(this.#count, this.#cells, this.#readout, this.#details);
   }
 
-  /** @param {Parts | undefined} parts */
-  show(parts) {
+  /** @param {Parts | undefined} parts @param {boolean} isRunning Whether the step is. */
+  show(parts, isRunning) {
     this.element.hidden = !parts;
     this.#parts = parts ?? null;
+    this.#isRunning = isRunning;
     if (!parts) {
       this.#known = null;
       return;
@@ -66,7 +68,7 @@ export class PartsView {
 
   #draw() {
     if (!this.#parts) return;
-    const text = partsText(this.#parts, this.#language);
+    const text = partsText(this.#parts, this.#isRunning, this.#language);
     setText(this.#count, text);
     this.#cells.ariaLabel = text;
     this.#showCells(this.#shownCells());

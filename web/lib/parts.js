@@ -34,10 +34,10 @@ function cellsOfStatus(known, status, count) {
   return Array.from({ length: count }, (_, index) => ({ status, ...(named[index] && { part: named[index] }) }));
 }
 
-/** @param {Parts} parts @param {Language} language */
-export function partsText(parts, language) {
+/** @param {Parts} parts @param {boolean} isRunning Whether the step is. @param {Language} language */
+export function partsText(parts, isRunning, language) {
   const { success: done, error } = parts;
-  const key = parts.total === null ? "parts_so_far" : "parts_done";
+  const key = parts.total === null && isRunning ? "parts_so_far" : "parts_done";
   const counted = language.text(key, { done, total: parts.total ?? reportedParts(parts) });
   return error ? language.joined([counted, language.text("parts_failed", { count: error })]) : counted;
 }

@@ -119,7 +119,7 @@ export class StepItem {
     this.#message.show(step.status === "pending" ? "" : step.message);
     this.#showInside(countOf(step));
     if (parts) void this.#parts.need();
-    this.#parts.part?.show(parts);
+    this.#parts.part?.show(parts, step.status === "running");
   }
 
   /** A drawing that moves must stay the same element. @param {import("./icons.js").IconName} name @param {Step} step */
@@ -143,7 +143,8 @@ export class StepItem {
   /** @param {PartsView} view */
   #addParts(view) {
     this.#inside.after(view.element);
-    if (this.#step && this.#step.status !== "pending") view.show(this.#step.parts);
+    const step = this.#step;
+    if (step && step.status !== "pending") view.show(step.parts, step.status === "running");
   }
 
   /** The progress inside the step. @param {{current: number, total: number | null} | null} progress */

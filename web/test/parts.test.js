@@ -58,10 +58,11 @@ test("what is listed comes before what was loaded", () => {
 
 test("the counts are said in words", () => {
   const parts = partsOf([], { success: 37, error: 2, running: 3 });
-  assert.equal(partsText({ ...parts, total: 50 }, english), "37 of 50 done, 2 failed");
-  assert.equal(partsText(parts, english), "37 of 42 done so far, 2 failed");
-  assert.equal(partsText({ ...parts, error: 0, total: 200 }, english), "37 of 200 done");
-  assert.equal(partsText({ ...parts, total: 50 }, japanese), "50 件中 37 件完了、2 件失敗");
+  assert.equal(partsText({ ...parts, total: 50 }, true, english), "37 of 50 done, 2 failed");
+  assert.equal(partsText(parts, true, english), "37 of 42 done so far, 2 failed");
+  assert.equal(partsText(parts, false, english), "37 of 42 done, 2 failed");
+  assert.equal(partsText({ ...parts, error: 0, total: 200 }, true, english), "37 of 200 done");
+  assert.equal(partsText({ ...parts, total: 50 }, true, japanese), "50 件中 37 件完了、2 件失敗");
 });
 
 test("a cell says the state of its part, how far it is, and what its worker says", () => {

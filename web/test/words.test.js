@@ -67,7 +67,7 @@ function stepWords(step, learned, now_ms, language) {
     attemptText(step, language),
     limitText(step, learned, now_ms, language),
     count ? language.counted(count) : "",
-    parts ? partsText(parts, language) : "",
+    parts ? partsText(parts, step.status === "running", language) : "",
   ];
   return language.joined(said.filter(Boolean));
 }
