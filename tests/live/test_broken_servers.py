@@ -54,7 +54,7 @@ BROKEN: Final = [
     Broken("P-6.6", 'request.headers.get("Last-Event-ID") or ', ""),
     Broken("P-6.7", "self.blocks[self.ids.index(last_id) + 1 :]", "self.blocks[self.ids.index(last_id) :]"),
     Broken("P-6.11", "and session.id() == last_id:", "and not last_id:"),
-    Broken("P-9.4", '"message": "", "error": ""}', '"message": step.get("message", ""), "error": ""}'),
+    Broken("P-9.4", '"message": "", "error": ""}', '"message": "", "error": step.get("error", "")}'),
     Broken("P-9.6", 'is_new = action == "start" and session_id not in self.sessions', "is_new = False"),
     Broken("P-9.9", 'if action != "start" and step == self.steps[index]:', "if False:"),
     Broken("P-9.11", 'if step["status"] != "running":', "if False:"),
