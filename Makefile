@@ -88,10 +88,10 @@ test-newest: $(VENV)/.newest system  ## Test the server on the newest versions o
 		$(NEWEST)/python -m pytest --noconftest tests/newest && exit $$suite
 
 test-long: $(VENV)/.docs web/node_modules/.ready system clients deploy
-	@$(BIN)/python $(PYTEST) -m "(full or unmeasured) and not (alone or soak)"
+	@$(BIN)/python $(PYTEST) --timeout 900 -m "(full or unmeasured) and not (alone or soak)"
 
 test-alone: $(VENV)/.dev system engines
-	@$(BIN)/python -m pytest -m alone
+	@$(BIN)/python -m pytest --timeout 900 -m alone
 
 test-outside: $(VENV)/.dev  ## Run the README on a bare Debian that is unpacked for it (as root, with the network)
 	@.ci/need debootstrap

@@ -32,7 +32,7 @@ pytestmark = serve_only
 @pytest.mark.full
 @pytest.mark.parametrize(
     ("sessions", "transitions", "followers"),
-    [(4, 60, 6), pytest.param(50, 200, 40, marks=pytest.mark.timeout(900))],
+    [(4, 60, 6), (20, 100, 20)],
 )
 async def test_nothing_is_lost_while_redis_is_killed_and_frozen(
     run_redis: RunRedis, join: Join, sessions: int, transitions: int, followers: int
