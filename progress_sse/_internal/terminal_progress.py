@@ -26,6 +26,7 @@ class TerminalProgress:
     def __init__(self, descriptor: int | None, period_s: float = PERIOD_S) -> None:
         """Write to a terminal, again after each period; `None`: it is over."""
         self._state = HIDDEN
+        self._is_silent = False
         self._waiting: queue.SimpleQueue[TabState | None] = queue.SimpleQueue()
         # It takes no signals: they are for others, and SIGTTOU would stop a job in the background.
         self._thread = Thread(target=run_apart, args=(here(), self._run, descriptor, period_s), daemon=True)
@@ -33,7 +34,6 @@ class TerminalProgress:
             with suppress(RuntimeError):  # There can be no more threads.
                 self._thread.start()
         self.is_over = not self._thread.is_alive()
-        self._is_silent = False
 
     def set(self, state: TabState) -> None:
         """Show a state."""

@@ -35,9 +35,9 @@ UNANSWERED: Final = 2
 def conformance(url: str, level: Level | None, server: str | None, token: str | None, report: Path | None) -> None:
     """Check whether the server at URL keeps the protocol.
 
-    Recorded conversations are had with it. Each requirement has a line: pass, FAIL with the exchange that failed, or -
-    if an earlier failure kept its exchange from being played. Without --server the server has its default settings.
-    Sessions with random ids are created, and removed in the end.
+    It replays recorded conversations. Each requirement has a line: pass, FAIL with the exchange that failed, or - if an
+    earlier failure kept its exchange from being played. Without --server the server has its default settings. Sessions
+    with random ids are created, and removed in the end.
 
     The exit status is 0 if all requirements hold, 1 if one does not, and 2 if the server does not answer, or this
     command is used wrongly.
