@@ -59,7 +59,7 @@ def faults(text: str, sent: dict[tuple[str, str], str]) -> Iterator[tuple[str, s
             yield from _faults_of(event, sent)
             if not any(line.startswith("retry:") for line in lines) and (event.name == "snapshot" or place == 0):
                 yield "P-5.3", f"no retry in the block of {event.name} {event.event_id}"
-        elif place < len(parts) - 1 or not lines or any(not line.startswith("retry:") for line in lines):
+        elif place < len(parts) - 1 or not {"retry"} <= {line.partition(":")[0] for line in lines} <= {"", "retry"}:
             yield "P-5.16", f"an empty line after {lines!r}"
 
 
