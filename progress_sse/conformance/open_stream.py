@@ -76,6 +76,12 @@ class OpenStream:
         if self._error:
             raise MismatchError(self._error)
 
+    async def beats(self) -> None:
+        """Wait for a comment, or raise a `MismatchError` if none comes, or an event before it."""
+        count = self.text.count("\n:")
+        await self._until(lambda: self.text.count("\n:") > count, "a heartbeat")
+        self._check_that_no_event_is_left()
+
     async def stays_open(self) -> None:
         """Wait a moment, and raise a `MismatchError` if the stream ends or brings another event."""
         with anyio.move_on_after(QUIET_S):

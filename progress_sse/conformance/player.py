@@ -1,5 +1,6 @@
 """Has a conversation with a server, and says where its answers differ."""
 
+import asyncio
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -9,9 +10,9 @@ import anyio
 
 from progress_sse._internal.http_library import httpx
 from progress_sse.conformance import stream_rules
-from progress_sse.conformance.open_stream import DEADLINE_S, OpenStream
+from progress_sse.conformance.open_stream import DEADLINE_S, QUIET_S, OpenStream
 from progress_sse.conformance.patterns import Known, MismatchError
-from progress_sse.conformance.vectors import Conversation, Exchange
+from progress_sse.conformance.vectors import Conversation, Exchange, value_now
 
 _SESSION: Final = re.compile("/api/progress/[^/?]+")
 
@@ -44,7 +45,8 @@ class Played(NamedTuple):
 async def play(client: httpx.AsyncClient, conversation: Conversation, run: str) -> Played:
     """Have a conversation, up to the first answer that differs. The ids of its sessions have `run` in them."""
     async with anyio.create_task_group() as tasks:
-        player = _Player(client, tasks, Known(run=run, **conversation.values), conversation.values.get(_OWN))
+        values = {name: value_now(given) for name, given in conversation.values.items()}
+        player = _Player(client, tasks, Known(run=run, long=40_000 * "x", **values), values.get(_OWN))
         faults: list[Fault] = []
         count = 0
         for exchange in conversation.exchanges:
@@ -80,6 +82,12 @@ class _Player:
         elif "events" in answer:
             await self._open(exchange.request, answer)
         else:
+            until = anyio.current_time() + answer.get("within_s", 0)
+            while anyio.current_time() < until:
+                with suppress(MismatchError):
+                    await self._ask(exchange.request, answer)
+                    return
+                await anyio.sleep(QUIET_S)
             await self._ask(exchange.request, answer)
 
     def stream_faults(self) -> list[Fault]:
@@ -97,9 +105,14 @@ class _Player:
     async def _ask(self, request: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
         try:
             with anyio.fail_after(DEADLINE_S):
-                response = await self._client.send(self._built(request))
+                sending = [self._client.send(self._built(request)) for _ in range(request.get("at_once", 1))]
+                responses = await asyncio.gather(*sending)
         except TimeoutError:
             raise MismatchError(f"the answer does not end within {DEADLINE_S:.0f} s") from None
+        for response in responses:
+            self._check(response, answer)
+
+    def _check(self, response: httpx.Response, answer: Mapping[str, Any]) -> None:
         self._sessions |= set(_SESSION.findall(response.headers.get("Location", "")))
         self._check_head(response, answer)
         body: Any = response.json() if {"problem", "json"} & answer.keys() else None
@@ -116,8 +129,7 @@ class _Player:
         self._streams.append(stream)
         response = await self._tasks.start(stream.read, self._client, self._built(request))
         self._check_head(response, answer)
-        if "keep" in answer:
-            self._kept[answer["keep"]] = stream
+        self._kept[answer.get("keep", "")] = stream
         await self._read(stream, answer)
         path, _, rest = request["path"].rpartition("/events")
         if not rest and answer["events"] and answer["events"][0]["event"] == "snapshot":
@@ -131,7 +143,7 @@ class _Player:
         if answer.get("in_any_order"):
             expected, events = sorted(expected, key=_subject), sorted(events, key=_subject)
         self._known.match(expected, events, "the events")
-        await (stream.ends() if answer["then"] == "end" else stream.stays_open())
+        await {"end": stream.ends, "heartbeat": stream.beats, "open": stream.stays_open}[answer["then"]]()
 
     def _built(self, request: Mapping[str, Any]) -> httpx.Request:
         path = self._known.fill(request["path"])

@@ -1,8 +1,11 @@
 """The conversations with a server, of `tests/corpus`: two of its files are part of a wheel."""
 
+import hmac
 import json
+from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from time import time
 from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple, TypeAlias, cast, get_args
 
@@ -41,13 +44,13 @@ class Conversation(NamedTuple):
     """Exchanges of one client with a server that has none of its sessions yet.
 
     Attributes:
-        values: What names in its texts stand for from the beginning.
+        values: What names in its texts stand for from the beginning: see `value_now`.
     """
 
     name: str
     level: Level
     exchanges: Sequence[Exchange]
-    values: Mapping[str, str] = MappingProxyType({})
+    values: Mapping[str, Any] = MappingProxyType({})
 
 
 def conversations(*levels: Level, server: str | None = None) -> Sequence[Conversation]:
@@ -68,6 +71,19 @@ def conversations(*levels: Level, server: str | None = None) -> Sequence[Convers
 def servers() -> Mapping[str, Mapping[str, Any]]:
     """Return the `settings` of servers with other settings, by name, and the `values` for conversations with them."""
     return cast("dict[str, dict[str, Any]]", _read("servers.json"))
+
+
+def value_now(given: str | Mapping[str, Any]) -> str:
+    """Return a text as it is, and what describes a token as one that ends `lasts_s` seconds from now."""
+    if isinstance(given, str):
+        return given
+    claims = json.dumps(given["claims"] | {"exp": int(time()) + given["lasts_s"]})
+    signed = f"eyJhbGciOiJIUzI1NiJ9.{_encoded(claims.encode())}"  # The head says HS256.
+    return f"{signed}.{_encoded(hmac.digest(given['key'].encode(), signed.encode(), 'sha256'))}"
+
+
+def _encoded(part: bytes) -> str:
+    return urlsafe_b64encode(part).rstrip(b"=").decode()
 
 
 def _read(name: str) -> Any:

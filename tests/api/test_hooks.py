@@ -95,14 +95,6 @@ def answer_of(status: int, body: bytes = b"") -> bytes:
     return b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body)
 
 
-@pytest.mark.protocol("P-27.4")
-async def test_a_server_without_hooks_lists_none(client: httpx.AsyncClient) -> None:
-    """And knows none by name."""
-    assert (await client.get("/api/hooks")).json() == {"hooks": []}
-    for method, path in PATHS[1:]:
-        assert_problem(await client.request(method, path, json={}), 404, "hook-not-found")
-
-
 @pytest.mark.protocol("P-27.3")
 async def test_a_hook_is_listed_with_its_tries(serving: Serving) -> None:
     """The newest first, those that failed with their reason; what waits is counted in the store."""

@@ -57,24 +57,6 @@ async def test_a_later_run_has_its_time_from_them(runs: Runs) -> None:
     assert later["time"]["percentage"] > 85
 
 
-@pytest.mark.protocol("P-23.25")
-async def test_the_steps_of_a_workflow_have_what_was_learned(connect: Connect) -> None:
-    """Of the workflow that the query names: its name is the profile of sessions that name no other."""
-    clock = ManualClock()
-    async with connect(clock=clock) as client:
-        plain = (await client.get("/api/steps")).json()
-        jobs = Runs(client, clock)
-        await jobs.run(*range(1, 8), count=4, workflow="default")
-        assert (await client.get("/api/steps?workflow=default")).json() == plain
-        await jobs.run(*range(1, 8), workflow="default")
-        assert (await client.get("/api/steps")).json() == plain
-        listed = (await client.get("/api/steps?workflow=default")).json()
-        assert [each.pop("learned")["runs"] for each in listed["steps"]] == [5] * 7
-        assert listed == plain
-        by_profile = (await client.get("/api/steps?profile=default")).json()
-        assert by_profile["runs"] == 5
-
-
 @pytest.mark.protocol("P-23.33", "P-23.35")
 async def test_the_steps_of_a_session_have_what_was_learned(runs: Runs) -> None:
     """Of its profile, which is not told; a step that few runs had has nothing."""

@@ -13,7 +13,6 @@ from progress_sse.settings import load_settings
 from tests.api.conftest import client_of
 from tests.clock import ManualClock, tasks_ran
 from tests.harness.serving import eventually
-from tests.harness.tokens import KEY, bearer, make_token
 
 DEADLINE_S = 20
 ABSENT = '"absent"'
@@ -160,20 +159,6 @@ async def test_a_server_that_stops_answers(server: Server) -> None:
     for response in (await poll, await server.poll(ABSENT)):
         assert response.status_code == 304
         assert "preference-applied" not in response.headers
-
-
-@pytest.mark.protocol("P-22.6")
-async def test_a_poll_whose_authorization_ends_is_refused() -> None:
-    """Nothing that happens later is told to it."""
-    async with serving(read="token", token_key=KEY, publish_token="p") as server:
-        now = server.clock.now().timestamp()
-        token = make_token(prefixes=[""], exp=now + 5)
-        poll = await server.waiting(ABSENT, **bearer(token))
-        await eventually(lambda: bool(server.clock._sleepers), DEADLINE_S)  # noqa: SLF001  # the expiry's is among them
-        server.clock.advance(6)
-        response = await poll
-        assert (response.status_code, response.json()["type"]) == (401, "/problems/unauthorized")
-        assert (await server.poll(ABSENT)).status_code == 401
 
 
 async def test_waiting_polls_are_counted(server: Server) -> None:

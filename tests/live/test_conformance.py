@@ -32,10 +32,19 @@ def test_our_server_keeps_a_level(server: Server, tmp_path: Path, level: Level) 
     assert {case.get("classname") for case in suite} == set(up_to(level))
 
 
+@serve_only
 @pytest.mark.parametrize("name", servers())
-def test_our_server_keeps_what_other_settings_show(serve: Serve, name: str) -> None:
-    """A server with the settings that the vectors name."""
-    status, lines = conformance(serve(**servers()[name]["settings"]).url, "--server", name)
+def test_our_server_keeps_what_other_settings_show(
+    serve: Serve, redis_servers: dict[str, RedisServer], tmp_path: Path, name: str
+) -> None:
+    """A server with the settings that the vectors name; several processes share a Redis."""
+    settings = servers()[name]["settings"]
+    if "hooks" in settings:
+        (tmp_path / "hooks.toml").write_text(settings["hooks"]["text"])
+        settings["hooks"] = tmp_path / "hooks.toml"
+    if "workers" in settings:
+        settings |= {"store": redis_servers["redis"].url, "redis_prefix": tmp_path.name}
+    status, lines = conformance(serve(**settings).url, "--server", name)
     assert (status, [line for line in lines[:-1] if " pass " not in line]) == (0, [])
 
 
