@@ -75,8 +75,8 @@ async def once(content: bytes) -> AsyncIterator[bytes]:
 Answer: TypeAlias = Callable[[httpx.Request], httpx.Response]
 
 
-def client_of(answer: Answer) -> httpx.AsyncClient:
-    return httpx.AsyncClient(transport=httpx.MockTransport(answer), **client_options(Address("http://h", None)))
+def client_of(answer: Answer, token: str | None = None) -> httpx.AsyncClient:
+    return httpx.AsyncClient(transport=httpx.MockTransport(answer), **client_options(Address("http://h", token)))
 
 
 async def follow_by(answer: Answer, *, has_log: bool = False) -> Recorder:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from collections.abc import AsyncIterator
 from contextlib import nullcontext
 from typing import Any
 
@@ -16,11 +17,12 @@ from progress_sse.client.config import Address
 from progress_sse.story.session_state import SessionState
 from progress_sse.wire.sse import StreamEvent
 from tests.cli import responders
-from tests.cli.responders import FAILED, WAIT_S, Recorder, failing, polled, streaming
+from tests.cli.responders import FAILED, WAIT_S, Recorder, failing, once
 from tests.harness.http1 import HOST
 from tests.harness.vectors import ANSWERS, CORPUS, VectorServer, later, response
 
-READERS = json.loads((CORPUS / "readers.json").read_text("utf-8"))
+# `watch` follows by no link.
+READERS = [each for each in json.loads((CORPUS / "readers.json").read_text("utf-8")) if "by_link" not in each]
 
 END = response(f"id: e-9\nevent: snapshot\ndata: {json.dumps(FAILED)}\n\n")
 
@@ -64,19 +66,44 @@ async def test_a_stream_is_read_as_the_vectors_say(number: int, size: int, monke
 @pytest.mark.parametrize("vector", READERS, ids=lambda vector: vector["name"])
 async def test_a_reader_does_as_the_vectors_say(vector: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     """It asks for streams in this way, and for no more, and holds the session in the end."""
+    is_overtaken = "after_poll" in vector["streams"][0]
     monkeypatch.setattr(following, "FIRST_PAUSE_S", 0.001)
-    asked, times, poll, recorder = [], [], vector["poll"], Recorder()
+    monkeypatch.setattr(following, "FIRST_EVENT_S", 0.001 if is_overtaken else WAIT_S)
+    asked, times, poll, recorder, token = [], [], vector["poll"], Recorder(), vector.get("token")
+    poll_came, events_came, poll_answered = (asyncio.Event() for _ in range(3))
+
+    async def answered_poll() -> AsyncIterator[bytes]:
+        poll_came.set()
+        if is_overtaken:
+            await events_came.wait()
+        yield json.dumps(poll["session"]).encode()
+        poll_answered.set()
+
+    async def events(stream: dict[str, Any]) -> AsyncIterator[bytes]:
+        if is_overtaken:
+            await poll_came.wait()
+        yield stream["stream"].encode()
+        if is_overtaken:
+            events_came.set()
+            await poll_answered.wait()
+            yield stream["after_poll"].encode()
 
     def answer(request: httpx.Request) -> httpx.Response:
+        assert request.headers.get("Authorization") == (token and f"Bearer {token}")
+        assert str(token) not in str(request.url)
         path, is_stream, _ = request.url.raw_path.decode().partition("/events?")
         if not is_stream:
-            return polled(poll["session"]) if "session" in poll else failing(poll["status"])
+            json_type = {"Content-Type": "application/json"}
+            content = answered_poll() if "session" in poll else once(b"")
+            return httpx.Response(poll["status"], headers=json_type, content=content)
         asked.append((path, request.headers.get("Last-Event-ID", "")))
         times.append(time.monotonic())
         stream = vector["streams"][len(asked) - 1]
-        return streaming(stream["stream"].encode()) if "stream" in stream else failing(stream["status"])
+        if "stream" not in stream:
+            return failing(stream["status"])
+        return httpx.Response(200, headers={"Content-Type": "text/event-stream"}, content=events(stream))
 
-    async with responders.client_of(answer) as client:
+    async with responders.client_of(answer, token) as client:
         with pytest.raises(NotAllowedError) if poll["status"] in (401, 403) else nullcontext():
             await asyncio.wait_for(Follower(client, vector["session_id"], recorder).run(), WAIT_S)
     assert asked == [(vector["path"], stream["last_event_id"]) for stream in vector["streams"]]

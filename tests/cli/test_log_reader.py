@@ -1,6 +1,7 @@
 """The log as `progress-sse watch --log` reads it: each line once, in order."""
 
 import asyncio
+import json
 from typing import Any
 
 import httpx
@@ -24,6 +25,7 @@ from tests.cli.responders import (
     streaming,
 )
 from tests.harness.serving import eventually
+from tests.harness.vectors import CORPUS
 
 AT = "2026-11-25T10:00:00+00:00"
 
@@ -79,17 +81,13 @@ async def test_all_lines_are_read_in_several_answers_where_they_are_many(log: Lo
 
 
 async def test_lines_of_the_stream_follow_without_a_question(log: Log) -> None:
-    """Known ones are dropped; where some are missing they are asked for, unless they are no longer kept."""
+    """Where some are missing they are asked for, unless they are no longer kept."""
     reader = reading(log, recorder := Recorder())
     await reader.finish()
-    log.last = 12
-    reader.add(log.page(5))
-    reader.add(log.page(5))
-    assert recorder.lines == numbers(1, 12)
     log.last, log.kept = 300, 100
     reader.add(log.page(0))
-    assert recorder.lines == numbers(1, 12) + numbers(201, 300)
-    assert recorder.missed[-1] == 188
+    assert recorder.lines == numbers(1, 10) + numbers(201, 300)
+    assert recorder.missed[-1] == 190
     log.last = 340
     reader.add(log.page(320))
     assert recorder.lines[-1] == "300"
@@ -98,14 +96,25 @@ async def test_lines_of_the_stream_follow_without_a_question(log: Log) -> None:
     assert log.asked == [0, 300]
 
 
-async def test_another_life_begins_anew(log: Log) -> None:
-    """Its lines have numbers of their own."""
-    reader = reading(log, recorder := Recorder())
-    await reader.finish()
-    log.life, log.last = "b", 2
-    reader.add(log.page(1))
-    await reader.finish()
-    assert recorder.lines == [*numbers(1, 10), "1", "2"]
+LOGS = json.loads((CORPUS / "logs.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("vector", LOGS, ids=lambda vector: vector["name"])
+async def test_a_log_is_read_as_the_vectors_say(vector: dict[str, Any]) -> None:
+    """Also if it begins another life."""
+    kept: dict[str, Any] = {}
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        after = int(request.url.params["after"])
+        return polled(kept | {"lines": [each for each in kept["lines"] if each["n"] > after]})
+
+    reader = LogReader(client_of(answer), "/api/progress/s", (recorder := Recorder()).show_lines)
+    for moment in vector["moments"]:
+        kept |= moment["log"]
+        for data in moment["events"]:
+            reader.add(data)
+        await reader.finish()
+    assert recorder.lines == vector["texts"]
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,23 @@
 """The order of reports, the effect of answers, and retries, on a manual clock."""
 
+import json
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from progress_sse.client import availability, waiting_reports
+from progress_sse.client.codec import encode, read_answer
 from progress_sse.client.errors import ReportRefusedError, ServerAwayError
 from progress_sse.client.exchange import ReportAnswer
 from progress_sse.client.outbox import Outbox
 from progress_sse.client.reports import Create, Latest, Report
+from progress_sse.conformance.patterns import Known
+from progress_sse.core.model import StepDefinition
 from progress_sse.core.updates import Acknowledge, Advance, Complete, Describe, Finish, ReportPart, Skip, Start
 from tests.client.bench import BUSY, CREATE, NO_ANSWER, NOT_FOUND, OK, Bench, created, fail_for
+from tests.harness.vectors import CORPUS
 
 
 def test_commands_go_in_order_and_none_is_merged() -> None:
@@ -125,17 +131,32 @@ def test_a_failed_advance_is_retried_only_where_it_still_counts(later: Report) -
     assert bench.deliver() == ([later, Advance(1, 5)] if isinstance(later, Describe) else [later])
 
 
-@pytest.mark.protocol("P-11.9")
-@pytest.mark.parametrize("report", [Create(), Start(1), Advance(1, 5), Complete(1)])
-def test_a_retry_has_the_idempotency_key_of_the_first_attempt(report: Report) -> None:
-    """So it is applied once; and equal reports have different keys."""
-    bench = Bench(report)
-    first = bench.send_request(NO_ANSWER)
-    bench.wait()
-    assert bench.send_request() == first
-    bench.put(report)
-    bench.wait()
-    assert bench.send_request().key != first.key
+WORKERS = json.loads((CORPUS / "workers.json").read_text("utf-8"))
+
+
+def report_of(action: str, step: int = 0, steps: tuple[str, ...] = ()) -> Report:
+    if action == "create":
+        return Create(tuple(map(StepDefinition, steps)))
+    return Start(step) if action == "start" else Complete(step)
+
+
+@pytest.mark.parametrize("vector", WORKERS, ids=lambda vector: vector["name"])
+def test_a_worker_does_as_the_vectors_say(vector: dict[str, Any]) -> None:
+    """It sends these requests, and no other."""
+    bench, known = Bench(*(report_of(**each) for each in vector["reports"])), Known()
+    for exchange in vector["exchanges"]:
+        assert 1000 * bench.wait() >= exchange.get("after_ms", 0)
+        request = bench.next_request()
+        method, path, body, headers = encode(request)
+        action = "create" if method == "PUT" else json.loads(body)["action"]
+        sent = {"action": action, "replaces": "replace=" in path}
+        sent |= {"key": headers["Idempotency-Key"], "run": headers.get("Progress-Run", "")}
+        known.match(exchange["request"], {key: sent[key] for key in exchange["request"]})
+        answer = {"headers": {}, "problem": None} | exchange["answer"]
+        fields = {name.lower(): value for name, value in answer["headers"].items()}
+        content = json.dumps({"session_id": "nightly", "type": answer["problem"]}).encode()
+        bench.take(request, read_answer(answer["status"], fields, content) if answer["status"] else NO_ANSWER)
+    assert bench.is_empty
 
 
 @pytest.mark.protocol("P-11.10")

@@ -18,14 +18,6 @@ from progress_sse.core.updates import Advance, Complete, Describe, Finish, Plan,
 from tests.client.bench import AGAIN, CREATE, EXISTS, NO_ANSWER, NOT_FOUND, OTHER_RUN, Bench, created, fail_for
 
 
-def test_each_report_names_the_created_run() -> None:
-    """They do so from the answer to the creation on, without an exception."""
-    bench = Bench(CREATE, Start(1), Advance(1, 5))
-    assert bench.send_request(ReportAnswer(201, run="one")).run == ""
-    assert bench.send_request().run == "one"
-    assert bench.send_request().run == "one"
-
-
 @pytest.mark.protocol("P-10.5", "P-10.7")
 @pytest.mark.parametrize("gone", [NOT_FOUND, OTHER_RUN])
 @pytest.mark.parametrize("report", [Start(2), Complete(1), Advance(1, 5)])
@@ -65,17 +57,6 @@ def test_a_loss_during_a_replay_replays_everything() -> None:
     bench.wait()
     assert bench.send(ReportAnswer(201, run="three")) == AGAIN
     assert bench.deliver() == [Start(1), Complete(1), Start(2), Complete(2)]
-
-
-def test_a_delayed_creation_keeps_its_idempotency_key() -> None:
-    """It may have arrived, so it is sent again with its key, and later reports wait for it."""
-    bench = created(Start(1))
-    bench.put(Complete(1))
-    bench.send(NOT_FOUND)
-    first = bench.send_request(NO_ANSWER)
-    bench.wait()
-    assert bench.send_request(ReportAnswer(201, run="two")) == first
-    assert bench.deliver() == [Start(1), Complete(1)]
 
 
 def test_processes_that_share_a_run_create_it_again_once() -> None:

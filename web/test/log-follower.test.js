@@ -1,5 +1,6 @@
 /* The lines of a log reach the page once each, in order, whatever the stream repeats or leaves out. */
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import test, { afterEach, mock } from "node:test";
 import { LogFollower, PAGE_LINES } from "../src/log-follower.js";
 import { heartbeat, liveTabs, send } from "./fakes/live-tabs.js";
@@ -112,6 +113,28 @@ test("lines that are no longer kept are counted, before the next one", async () 
   assert.deepEqual(shown, [...numbers(201, 300), ...numbers(351, 450)]);
   assert.deepEqual(server.asked, [0]);
 });
+
+const LOGS = JSON.parse(readFileSync(new URL("../../tests/corpus/logs.json", import.meta.url), "utf8"));
+
+for (const { name, moments, texts } of LOGS) {
+  test(`a log is followed: ${name}`, async () => {
+    /** @type {LogPage} */
+    let log;
+    /** @type {string[]} */
+    const taken = [];
+    const follower = new LogFollower({
+      load: async (after) => ({ ...log, lines: log.lines.filter(({ n }) => n > after) }),
+      onLines: ({ lines }) => void taken.push(...lines.map(({ text }) => text)),
+      timers: new ManualClock(),
+    });
+    for (const moment of moments) {
+      log = moment.log;
+      for (const page of moment.events) follower.add(page);
+      await settled();
+    }
+    assert.deepEqual(taken, texts);
+  });
+}
 
 test("another life begins anew", async () => {
   const { server, follower, updates, shown } = followed();
