@@ -44,10 +44,10 @@ def history_of(lessons: Sequence[Lesson]) -> Counter[Cell]:
     return Counter(cell for lesson in lessons for cell in lesson.cells)
 
 
+@pytest.mark.protocol("P-23.30")
 class TestLesson:
     """A run teaches once, with the transition that first completes it."""
 
-    @pytest.mark.protocol("P-23.30")
     def test_comes_with_the_first_completion_alone(self) -> None:
         """However often the session is completed after that."""
         job = Job(*declared(None, None), profile="p")
@@ -64,7 +64,6 @@ class TestLesson:
         job.do(0, Plan(declared(None, None)), Start(1))
         assert names_in(job.do(2, Finish())) == ["", "a"]
 
-    @pytest.mark.protocol("P-23.30")
     def test_has_only_steps_that_were_started_once_and_succeeded(self) -> None:
         """Not those that were skipped, failed or tried again."""
         job = Job(*declared(*[None] * 5), open_ended=True, profile="p")
@@ -73,14 +72,12 @@ class TestLesson:
         job.do(2, Start(2), Complete(2), Skip(4), Start(4), Complete(4))
         assert names_in(job.do(3, Finish())) == ["", "a", "d"]
 
-    @pytest.mark.protocol("P-23.30")
     def test_has_no_step_that_was_skipped_between_two_starts(self) -> None:
         """It was started twice."""
         job = Job(*declared(None, None), profile="p")
         job.do(0, Start(1), Complete(1, False), Skip(1), Start(1))
         assert names_in(job.do(1, Complete(1), Start(2), Complete(2))) == ["", "b"]
 
-    @pytest.mark.protocol("P-23.30")
     @pytest.mark.parametrize(("cut_ms", "names"), [(0, ["", "a", "b"]), (499, ["", "a", "b"]), (500, ["", "b"])])
     def test_has_no_step_whose_duration_is_cut(self, cut_ms: int, names: list[str]) -> None:
         """It began that long before the server knew the session, which was away."""
@@ -88,7 +85,6 @@ class TestLesson:
         job.do(1, sent(Start(1), ago_ms=1000 + cut_ms), Complete(1), sent(Start(2), ago_ms=900))
         assert names_in(job.end(2, 2)) == names
 
-    @pytest.mark.protocol("P-23.30")
     def test_has_no_step_that_began_before_it_was_skipped(self) -> None:
         """No start can be reported to be before that."""
         job = Job(*declared(None, None), profile="p")
@@ -96,7 +92,6 @@ class TestLesson:
         job.do(6, sent(Start(1), ago_ms=2000), Complete(1), sent(Start(2), ago_ms=2000))
         assert names_in(job.end(6, 2)) == ["", "b"]
 
-    @pytest.mark.protocol("P-23.30")
     def test_is_none_where_no_step_teaches(self) -> None:
         """Such a run is not counted among those that were learned from."""
         job = Job(*declared(None, None), profile="p")

@@ -1,6 +1,8 @@
 """How far a session is by time, and when it will end."""
 
-from datetime import timedelta
+import json
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,8 +18,9 @@ from progress_sse.core.time_rules import MAX_LEFT_MS
 from progress_sse.core.updates import Advance, Complete, Describe, Finish, Plan, ReportPart, Skip, Start
 from tests.core.random_commands import more_updates, plain_updates, requests
 from tests.core.samples import T0, sent
-from tests.core.timed import Job, declared, ends, learned, points
+from tests.core.timed import Job, at, declared, ends, learned, points
 from tests.harness.presence import present
+from tests.harness.vectors import CORPUS
 
 A, C = "a", "c"
 
@@ -107,14 +110,6 @@ class TestRate:
         assert job.time_after(2, Advance(1, 1, 4)) == Time(25, ends(8), "rate", 0)
         assert job.time_after(12, Advance(1, 3, 4)) == Time(75, ends(16), "rate", 0)
 
-    @pytest.mark.protocol("P-23.12")
-    def test_counts_the_more_the_further_the_step_is(self) -> None:
-        """What was declared counts for the rest."""
-        job = Job.started(*declared(10))
-        assert job.time_after(2, Advance(1, 0, 4)) == Time(20, ends(10), "declared", 0)
-        assert job.time_after(2, Advance(1, 2, 4)) == Time(28, ends(7), "rate", 0)
-        assert job.time_after(2, Advance(1, 4, 4)) == Time(99, ends(2), "rate", 0)
-
     @pytest.mark.parametrize("total", [None, 0])
     def test_needs_a_total(self, total: int | None) -> None:
         """A count of unknown length is no rate."""
@@ -138,14 +133,6 @@ class TestHistory:
         job = Job(*declared(3), known=known)
         assert job.time == Time(0, None, "history", 5)
         assert job.time_after(0, Start(1)) == Time(0, ends(1, 10), "history", 5)
-
-    @pytest.mark.protocol("P-23.11")
-    def test_show_what_is_left_given_the_time_already_spent(self) -> None:
-        """Of a step that takes one second or ten, and has run for two, eight are left."""
-        job = Job.started(*declared(None), known=learned(5, a=points(1, 1, 10)))
-        assert job.time == Time(0, ends(1, 10), "history", 5)
-        assert job.time_after(2, Advance(1, 1)) == Time(20, ends(10), "history", 5)
-        assert job.time_after(11, Advance(1, 2)) == Time(99, ends(11), "history", 5)
 
     def test_show_nothing_before_there_are_five(self) -> None:
         """But how many there were."""
@@ -172,6 +159,21 @@ class TestHistory:
         assert job.time == Time(0, None, "history", 12)
         assert job.time_after(0, Start(A)) == Time(0, ends(10), "history", 12)
         assert job.time_after(5, Complete(A), Start(C)) == Time(33, ends(15), "history", 12)
+
+
+RESTS = json.loads((CORPUS / "rests.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("vector", RESTS, ids=lambda vector: vector["name"])
+def test_the_rest_of_a_step_is_as_the_vectors_say(vector: dict[str, Any]) -> None:
+    """What earlier runs took, the time spent and the rate all count."""
+    known = learned(5, a=tuple(vector["earlier_ms"])) if vector["earlier_ms"] else NOTHING_LEARNED
+    job = Job.started(StepDefinition("a", estimated_ms=vector["declared_ms"]), known=known)
+    spent_s = vector["spent_ms"] / 1000
+    time = present(job.time_after(spent_s, Advance(1, vector["current"], vector["total"])))
+    for share, end in present(time.finish_at)._asdict().items():
+        least, most = vector["left_ms"][share]
+        assert least <= (datetime.fromisoformat(end) - at(spent_s)).total_seconds() * 1000 <= most
 
 
 class TestPercentage:

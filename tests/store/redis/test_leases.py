@@ -79,10 +79,10 @@ async def servers(begin: Begin) -> list[Server]:
     return servers
 
 
+@pytest.mark.protocol("P-19.13")
 class TestServers:
     """Several servers on one Redis."""
 
-    @pytest.mark.protocol("P-19.13")
     async def test_it_is_said_once(self, servers: list[Server]) -> None:
         """By any of them, to the listeners of all."""
         followers = [await Follower.of(server.backend) for server in servers]
@@ -102,7 +102,6 @@ class TestServers:
             await servers[number % 3].store.apply("s", sent(Beat(1), attempt_id="A"))
         assert await servers[0].state() == "live"
 
-    @pytest.mark.protocol("P-19.13")
     @pytest.mark.parametrize("gone", [0, 1, 2])
     async def test_another_server_says_it(self, servers: list[Server], gone: int) -> None:
         """Within two seconds of its time, whichever one is gone."""
