@@ -26,7 +26,7 @@ NODE_BIN = ROOT / "web" / "node_modules" / ".bin"
 NEIGHBOURS = [("", "fastapi==0.115.*"), ("", "fastapi==0.130.*"), ("", "django==4.2.*"), ("[server]", "django==4.2.*")]
 """Extras, and the oldest version of a framework beside which they can be installed."""
 
-MAX_JOB_BYTES = 7_400_000
+MAX_JOB_BYTES = 7_500_000  # 0.4 MB of them are the conversations of the conformance check.
 
 REFERENCE = re.compile(
     r'''(?:src=|href=|from ?|import ?|import\((?=.{2,20}-[A-Z0-9]{8}\.))"(?:\./)?((?:web/)?[\w-]+\.(?:js|css))"'''
@@ -197,7 +197,7 @@ def job_python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.full
 def test_the_package_of_a_job_is_small_and_pure_python(job_python: Path) -> None:
-    """At most 7.4 MB, dependencies included, as pip unpacks it; no file of it is compiled for a platform."""
+    """At most 7.5 MB, dependencies included, as pip unpacks it; no file of it is compiled for a platform."""
     [packages] = job_python.parents[1].glob("lib/python*/site-packages")
     files = [path for path in packages.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) <= MAX_JOB_BYTES
