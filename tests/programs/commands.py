@@ -156,7 +156,7 @@ PROGRAMS: Final = (
     Program("ninja-pipe", "ninja", "ninja | cat", _NINJA, ("package:ninja-build",)),
     Program("pip", "pip", _PIP, _WHEELS),
     Program("pip-raw", "pip --progress-bar raw", f"{_PIP} --progress-bar raw", _WHEELS),
-    Program("pv", "pv", "pv --rate-limit 200K served/photos.bin > copy", _FILE, ("pv",)),
+    Program("pv", "pv", "pv --rate-limit 100K served/photos.bin > copy", _FILE, ("pv",)),
     Program("pytest", "pytest", "$PYTHON -m pytest -p no:cacheprovider", _TESTS),
     Program("rich", "rich.progress", _python(_RICH)),
     Program("rsync", "rsync --info=progress2", "rsync --info=progress2 --bwlimit=200 served/* copy", _FILE, ("rsync",)),
