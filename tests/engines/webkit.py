@@ -15,10 +15,13 @@ ANSWER_S = 60
 """Within this the browser must answer a command, on a busy machine too."""
 
 _EVALUATE = """
-const [done] = arguments;
-const evaluate = async () => JSON.stringify(await (EXPRESSION)) ?? null;
-evaluate().then((value) => done({value}), (error) => done(String(error)));
+const keep = (value) => { window.evaluated = {value: JSON.stringify(value) ?? null}; };
+const value = EXPRESSION;
+window.evaluated = null;
+value instanceof Promise ? value.then(keep, (error) => { window.evaluated = String(error); }) : keep(value);
+return window.evaluated;
 """
+"""Takes one turn of the page: the driver never answers where a page is left while a script of several turns runs."""
 
 
 class WebDriverSession:
@@ -73,10 +76,15 @@ class WebKitTab(Tab):
         await self._session.send_to(self._handle, "POST", "/url", url=url)
 
     async def evaluate(self, expression: str) -> Any:
-        script = _EVALUATE.replace("EXPRESSION", expression)
-        result = await self._session.send_to(self._handle, "POST", "/execute/async", script=script, args=[])
+        script, result = _EVALUATE.replace("EXPRESSION", expression), None
+        while result is None:
+            result = await self._session.send_to(self._handle, "POST", "/execute/sync", script=script, args=[])
+            script = "return window.evaluated === undefined ? {value: null} : evaluated"  # The page may be left.
         assert isinstance(result, dict), (expression, result)
         return json.loads(result["value"] or "null")
+
+    async def go_back(self) -> None:
+        await self._session.send_to(self._handle, "POST", "/back")
 
     async def press(self, x: int, y: int) -> None:
         """Press the pointer's button, and release it, at a place in the window, in pixels."""
