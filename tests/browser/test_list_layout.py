@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Literal
 
 import pytest
@@ -201,13 +201,8 @@ async def test_more_than_the_list_is_chosen_by_the_server(server: Server, open_p
     assert [url for url in shown.requests if "limit=1000" in url and "status=stalled" in url]
 
 
-@pytest.mark.full
-@pytest.mark.alone
-async def test_a_thousand_rows_do_not_stutter(server: Server, open_page: OpenPage) -> None:
-    """While a hundred sessions a second change, no task takes the page more than 50 ms of the processor."""
-    sessions = [entry(number) for number in range(1000)]
-    shown = await open_list(server, open_page, sessions)
-    await expect(rows_of(shown)).to_have_count(len(sessions))
+async def task_times(shown: PageDriver, act: Callable[[], Awaitable[object]]) -> list[float]:
+    """What the tasks of the page take of the processor meanwhile, in milliseconds."""
     client = await shown.page.context.new_cdp_session(shown.page)
     trace: list[dict[str, Any]] = []
     is_complete = asyncio.Event()
@@ -215,21 +210,36 @@ async def test_a_thousand_rows_do_not_stutter(server: Server, open_page: OpenPag
     client.on("Tracing.tracingComplete", lambda _: is_complete.set())
     categories = {"includedCategories": ["toplevel", "__metadata"]}
     await client.send("Tracing.start", {"transferMode": "ReportEvents", "traceConfig": categories})
-    await shown.evaluate(
-        """async (sessions) => {
-            for (let sent = 1; sent <= 500; sent++) {
-                const session = {...sessions[(37 * sent) % 1000], percentage: sent % 100, title: `no. ${sent}`};
-                streams[0].send("session", {session});
-                await new Promise((resolve) => setTimeout(resolve, 10));
-            }
-        }""",
-        sessions,
-    )
-    await expect(names_of(shown).filter(has_text="no. 500")).to_have_count(1)
+    await act()
     await client.send("Tracing.end")
     await is_complete.wait()
-    threads = [each for each in trace if each["name"] == "thread_name"]
-    mains = {(each["pid"], each["tid"]) for each in threads if each["args"]["name"] == "CrRendererMain"}
-    taken_ms = [each["tdur"] / 1000 for each in trace if (each["pid"], each["tid"]) in mains and "tdur" in each]
-    assert len(taken_ms) > 500
-    assert max(taken_ms) < 50
+    mains = {(each["pid"], each["tid"]) for each in trace if each["args"].get("name") == "CrRendererMain"}
+    return [each["tdur"] / 1000 for each in trace if (each["pid"], each["tid"]) in mains and "tdur" in each]
+
+
+@pytest.mark.full
+@pytest.mark.alone
+async def test_a_thousand_rows_do_not_stutter(server: Server, open_page: OpenPage) -> None:
+    """While a hundred sessions a second change, no task takes an eighth of what it takes to draw all of them."""
+    shown = await open_list(server, open_page, [])
+    await shown.evaluate("(given) => window.given = given", [entry(number) for number in range(1000)])
+
+    async def draw() -> None:
+        await shown.evaluate("() => streams[0].send('list', {sessions: given, more: false})")
+        await expect(rows_of(shown)).to_have_count(1000)
+
+    async def change() -> None:
+        await shown.evaluate(
+            """async () => {
+                for (let sent = 1; sent <= 500; sent++) {
+                    const session = {...given[(37 * sent) % 1000], percentage: sent % 100, title: `no. ${sent}`};
+                    streams[0].send("session", {session});
+                    await new Promise((resolve) => setTimeout(resolve, 10));
+                }
+            }"""
+        )
+        await expect(names_of(shown).filter(has_text="no. 500")).to_have_count(1)
+
+    drawn, changed = [await task_times(shown, act) for act in (draw, change)]
+    assert len(changed) > 500
+    assert max(changed) < sum(drawn) / 8

@@ -7,9 +7,7 @@ from tests.browser.conftest import OpenPage
 from tests.browser.session_page import page_of
 from tests.harness.serving import Server, Worker
 
-ROUND_TRIP_MS = 150
-
-SEEN_MS = 600
+ROUND_TRIP_MS = 1000  # The time of the processor hardly counts beside it.
 
 RECORD = """
 new MutationObserver(() => {
@@ -20,7 +18,6 @@ new MutationObserver(() => {
 
 
 @pytest.mark.full
-@pytest.mark.alone  # The time of the processor counts, too.
 async def test_the_state_is_seen_soon(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
     """Each request waits a round trip: the page, its script with the style sheet, and the stream."""
     await worker.start(sid, 1)
@@ -32,4 +29,4 @@ async def test_the_state_is_seen_soon(server: Server, worker: Worker, open_page:
     await shown.page.goto(page_of(server, sid))
     await expect(shown.headline).to_contain_text("Step 1")
     seen_ms = await shown.evaluate("seen")
-    assert 2 * ROUND_TRIP_MS < seen_ms <= SEEN_MS
+    assert 2 < seen_ms / ROUND_TRIP_MS < 4
