@@ -135,9 +135,8 @@ WORKERS = json.loads((CORPUS / "workers.json").read_text("utf-8"))
 
 
 def report_of(action: str, step: int = 0, steps: tuple[str, ...] = ()) -> Report:
-    if action == "create":
-        return Create(tuple(map(StepDefinition, steps)))
-    return Start(step) if action == "start" else Complete(step)
+    reports: dict[str, Report] = {"create": Create(tuple(map(StepDefinition, steps))), "start": Start(step)}
+    return reports.get(action, Complete(step))
 
 
 @pytest.mark.parametrize("vector", WORKERS, ids=lambda vector: vector["name"])
@@ -152,10 +151,9 @@ def test_a_worker_does_as_the_vectors_say(vector: dict[str, Any]) -> None:
         sent = {"action": action, "replaces": "replace=" in path}
         sent |= {"key": headers["Idempotency-Key"], "run": headers.get("Progress-Run", "")}
         known.match(exchange["request"], {key: sent[key] for key in exchange["request"]})
-        answer = {"headers": {}, "problem": None} | exchange["answer"]
-        fields = {name.lower(): value for name, value in answer["headers"].items()}
-        content = json.dumps({"session_id": "nightly", "type": answer["problem"]}).encode()
-        bench.take(request, read_answer(answer["status"], fields, content) if answer["status"] else NO_ANSWER)
+        status, answer = exchange["answer"]["status"], exchange["answer"]
+        content = json.dumps({"session_id": "nightly", "type": answer.get("problem")}).encode()
+        bench.take(request, read_answer(status, answer.get("headers", {}), content) if status else NO_ANSWER)
     assert bench.is_empty
 
 
