@@ -11,6 +11,7 @@ from taskiq import AsyncBroker
 
 from progress_sse import Progress
 from progress_sse.bridges import dramatiq, taskiq
+from progress_sse.bridges.agents import AgentProgress, mirror
 from progress_sse.bridges.celery import report_tasks
 from progress_sse.bridges.django_tasks import task
 from progress_sse.bridges.opentelemetry import KeepSessions, SessionProcessor
@@ -54,6 +55,14 @@ def tasks() -> None:
     parse.enqueue("rows.csv", progress_session="import-42")
     task(parse.func)
     task(1)  # type: ignore[call-overload]
+
+
+async def calls() -> None:
+    """A key of any kind stands for a call; a function that gets the progress is one of coroutines."""
+    async with AgentProgress("a", accepts=["cancel"]) as progress:
+        assert_type(progress, AgentProgress)
+        progress.end(1, KeyError())
+    assert_type(await mirror("a", print), str | None)  # type: ignore[arg-type]
 
 
 def spans() -> None:
