@@ -2,34 +2,25 @@
 
 import asyncio
 import sys
-from itertools import count
 from typing import Any, TypedDict
 from uuid import uuid4
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Command
 
-from progress_sse import AsyncProgress
-from progress_sse.client.aio import AsyncStep
+from progress_sse.bridges.agents import AgentProgress
 
 
 async def run(graph: Any, state: Any, session_id: str) -> Any:
     """Run a graph, show how, and return its last state."""
-    numbers, running = count(1), dict[str, AsyncStep]()
-    async with AsyncProgress(session_id, open_ended=True) as progress:
+    async with AgentProgress(session_id) as progress:
         async for mode, event in graph.astream(state, stream_mode=["tasks", "values"]):
             if mode == "values":
                 state = event
-                while running:  # The graph goes on, so an error handler has recovered these.
-                    running.popitem()[1].complete()
             elif "input" in event:
-                progress.plan([event["name"]])
-                running[event["id"]] = progress.step(next(numbers))
-                running[event["id"]].start()
-            elif event["error"]:
-                running[event["id"]].part("node").fail(event["error"])
-            elif event["id"] in running:
-                running.pop(event["id"]).complete()
+                progress.begin(event["id"], event["name"])
+            else:
+                progress.end(event["id"], event["error"])
     return state
 
 

@@ -1,14 +1,12 @@
 """Shows the job of an MCP tool: a page for the user at once, and its percentage for the client that waits."""
 
 import asyncio
-import os
-from urllib.parse import quote
 from uuid import uuid4
 
-import httpx
 from mcp.server.mcpserver import Context, MCPServer
 
 from progress_sse import AsyncProgress
+from progress_sse.bridges.agents import mirror
 
 server = MCPServer("photos")
 jobs: set[asyncio.Task[None]] = set()
@@ -24,6 +22,12 @@ async def publish_photos(photos: list[str]) -> str:
     return f"{progress.link} shows the session {progress.session_id}"
 
 
+@server.tool()
+async def wait_for_photos(session_id: str, context: Context) -> str:
+    """Wait until the photos of a session are published."""
+    return await mirror(session_id, context.report_progress) or "published"
+
+
 async def publish(progress: AsyncProgress, photos: list[str]) -> None:
     """Do the job of the tool: each photo is a step."""
     async with progress:
@@ -31,23 +35,6 @@ async def publish(progress: AsyncProgress, photos: list[str]) -> None:
         for number, photo in enumerate(photos, 1):
             with progress.step(number):
                 await upload(photo)
-
-
-@server.tool()
-async def wait_for_photos(session_id: str, context: Context) -> str:
-    """Wait until the photos of a session are published."""
-    url = f"{os.environ['PROGRESS_SSE_URL']}/api/progress/{quote(session_id, safe='')}"
-    tag, session = '"absent"', {"status": "pending", "percentage": 0}
-    async with httpx.AsyncClient(timeout=60) as client:
-        while session["status"] in ("pending", "running"):
-            answer = await client.get(url, headers={"If-None-Match": tag, "Prefer": "wait=30"})
-            if answer.status_code == 304:
-                await asyncio.sleep(1)
-                continue
-            former, session, tag = session, answer.raise_for_status().json(), answer.headers["ETag"]
-            if session["percentage"] > former["percentage"]:
-                await context.report_progress(session["percentage"], 100)
-    return str(session.get("error", "published"))
 
 
 async def upload(photo: str) -> None:

@@ -2,40 +2,28 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterable, Awaitable, Callable
-from itertools import count
+from collections.abc import AsyncIterable
 from typing import Any
 from uuid import uuid4
 
 from pydantic_ai import Agent, FunctionToolCallEvent, FunctionToolResultEvent, ModelRetry
 
-from progress_sse import AsyncProgress
-from progress_sse.client.aio import AsyncStep
-
-
-def shown_by(progress: AsyncProgress) -> Callable[[Any, AsyncIterable[Any]], Awaitable[None]]:
-    """Return a handler of the events of a run."""
-    numbers, steps = count(1), dict[str, AsyncStep]()
-
-    async def handle(_: Any, events: AsyncIterable[Any]) -> None:
-        async for event in events:
-            if isinstance(event, FunctionToolCallEvent):
-                progress.plan([event.part.tool_name])
-                steps[event.tool_call_id] = progress.step(next(numbers))
-                steps[event.tool_call_id].start()
-            elif isinstance(event, FunctionToolResultEvent):
-                step = steps.pop(event.tool_call_id)
-                if event.part.outcome in ("failed", "retried"):
-                    step.part("call").fail(str(event.part.content))
-                step.complete()
-
-    return handle
+from progress_sse.bridges.agents import AgentProgress
 
 
 async def run(agent: Any, question: str, session_id: str) -> str:
     """Answer a question, and show how."""
-    async with AsyncProgress(session_id, open_ended=True) as progress:
-        return str((await agent.run(question, event_stream_handler=shown_by(progress))).output)
+
+    async def show(_: Any, events: AsyncIterable[Any]) -> None:
+        async for event in events:
+            if isinstance(event, FunctionToolCallEvent):
+                progress.begin(event.tool_call_id, event.part.tool_name)
+            elif isinstance(event, FunctionToolResultEvent):
+                failed = event.part.outcome in ("failed", "retried")
+                progress.end(event.tool_call_id, str(event.part.content) if failed else None)
+
+    async with AgentProgress(session_id) as progress:
+        return str((await agent.run(question, event_stream_handler=show)).output)
 
 
 WEATHER = {"Bern": "sun", "Rome": "rain"}
