@@ -80,7 +80,7 @@ class Subscriber:
     @property
     def has_all_lines(self) -> bool:
         """Whether the lines that came before its sessions were over were handed to it, if it asked for them."""
-        return all(subscription.has_all_lines for subscription in self._subscriptions)
+        return not self._reads_lines or all(each.channel.has_all_lines for each in self._subscriptions)
 
     @property
     def has_waiting(self) -> bool:
