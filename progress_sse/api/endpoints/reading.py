@@ -1,6 +1,7 @@
 """The endpoints that read one session: its state, the parts of a step, its log, and its badge."""
 
 import json
+from datetime import UTC
 from functools import partial
 from itertools import islice
 from typing import Final
@@ -9,7 +10,7 @@ from starlette.requests import Request
 
 from progress_sse.api.endpoints.steps import learned_of_session
 from progress_sse.api.preferred_wait import NOT_APPLIED, wait_as_preferred
-from progress_sse.api.replies import JSON, UNCACHED, Reply, cache_headers, text_reply
+from progress_sse.api.replies import JSON, UNCACHED, Reply, cache_headers
 from progress_sse.api.request_parts import accepts_text, number_of, preconditions_of, query_of, session_id_of
 from progress_sse.core.errors import (
     InvalidRequestError,
@@ -23,9 +24,9 @@ from progress_sse.service import ProgressService
 from progress_sse.store.idempotency import was_removed
 from progress_sse.store.log_lines import StoredLines
 from progress_sse.store.types import Record
-from progress_sse.story.drawing import badge
+from progress_sse.story.drawing import badge, drawn
 from progress_sse.story.plain_text import log_line
-from progress_sse.story.time_left import UsualTimes
+from progress_sse.story.time_left import UsualTimes, with_usual
 from progress_sse.streaming.stream_format import TEXT
 from progress_sse.wire.details_json import encode_parts
 from progress_sse.wire.headers import VARY, VARY_WITH_ACCEPT, header_index
@@ -57,7 +58,8 @@ async def poll(service: ProgressService, request: Request) -> Reply:
     if not is_text:
         return Reply(200, {"content-type": JSON, **headers}, body)
     usual, now_s = await _usual_times(service, record), service.clock.now().timestamp()
-    return text_reply(body, now_s, headers, usual)
+    text = drawn(with_usual(json.loads(body), usual), now_s, "", UTC)
+    return Reply(200, {"content-type": f"{TEXT}; charset=utf-8", **headers}, text.encode())
 
 
 async def _shown(service: ProgressService, session_id: str) -> tuple[Record | None, Position | None, bytes]:
