@@ -139,14 +139,9 @@ def counted_caller(settings: Settings, request: Request, authorization: Authoriz
     return caller_of(request, authorization.token) if is_counted else None
 
 
-def accepts_text(request: Request) -> bool:
-    """Return whether the client takes plain text, and prefers it to JSON."""
-    return prefers_text(header_values(request, b"accept"))
-
-
-def accepts_text_stream(request: Request) -> bool:
-    """Return whether the client takes plain text, and prefers it to events and JSON."""
-    return prefers_text(header_values(request, b"accept"), to_events=True)
+def accepts_text(request: Request, *, to_events: bool = False) -> bool:
+    """Return whether the client takes plain text, and prefers it to JSON, and with `to_events` to events too."""
+    return prefers_text(header_values(request, b"accept"), to_events=to_events)
 
 
 MAX_KEY_CHARS: Final = 255

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from progress_sse.api.request_parts import (
-    accepts_text_stream,
+    accepts_text,
     counted_caller,
     filters_sessions,
     query_of,
@@ -41,7 +41,7 @@ def _with_delayed_retry(endpoint: Endpoint) -> Endpoint:
         try:
             return await endpoint(service, request)
         except RateExceededError:
-            if accepts_text_stream(request):
+            if accepts_text(request, to_events=True):
                 raise
             return service.streams.refuse_by_rate()
 
@@ -53,7 +53,7 @@ async def events(service: ProgressService, request: Request) -> ASGIApp:
     """`GET /api/progress/{session_id}/events`: one session."""
     session_id, query = session_id_of(request), query_of(request)
     authorization = await service.authorizer.check(request, "read", session_id, ticket=query.get("ticket", ""))
-    is_text = accepts_text_stream(request)
+    is_text = accepts_text(request, to_events=True)
     position = None if is_text else Position.parse(_last_event_id(request, query))
     if position is not None and await _completed(service, [session_id]) == {session_id: position}:
         return _end_of_stream()
