@@ -33,11 +33,6 @@ def session_id_of(request: Request) -> str:
     return check_session_id(request.path_params["session_id"])
 
 
-def profile_in_path(request: Request) -> str:
-    """Return the profile in the path, if it has the form of a session id."""
-    return check_session_id(request.path_params["profile"])
-
-
 def uri_component(text: str) -> str:
     """Return the text as `encodeURIComponent` of JavaScript writes it."""
     return quote(text, safe="!'()*")
