@@ -1,9 +1,9 @@
 """The endpoints of live streams; they respond with 204 where a stream has ended for good."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from functools import wraps
-from typing import Final, TypeAlias
+from typing import Final
 
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
@@ -19,6 +19,7 @@ from progress_sse.api.request_parts import (
     session_id_of,
     session_ids_of,
 )
+from progress_sse.api.router import Endpoint
 from progress_sse.auth.authorizer import Authorization
 from progress_sse.core.errors import InvalidRequestError, RateExceededError, StoreUnavailableError
 from progress_sse.core.model import Position
@@ -26,8 +27,6 @@ from progress_sse.service import ProgressService
 from progress_sse.streaming.event_stream import HEADERS, StreamRequest
 from progress_sse.wire.cursor import ResumePoint, cursor_position, end_id, is_end_id, parse_cursor, resume_from
 from progress_sse.wire.headers import header_values
-
-Endpoint: TypeAlias = Callable[[ProgressService, Request], Awaitable[ASGIApp]]
 
 LOOK_AHEAD_S: Final = 0.25
 """Seconds that a returning client waits for the answer whether its session is completed; then it gets the stream."""
