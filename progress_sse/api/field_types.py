@@ -123,16 +123,9 @@ TotalSteps = Annotated[
 StepOrName = Annotated[StepSpec, BeforeValidator(_taking_text("name")), _OrText(minLength=1)]
 """A step definition, or its name alone."""
 
-Steps = Annotated[
-    list[StepOrName],
-    Field(min_length=1, json_schema_extra={"maxItems": "max_total_steps"}),
-    BeforeValidator(_check_length),
-]
-PlannedSteps = Annotated[
-    list[StepOrName],
-    Field(min_length=1, json_schema_extra={"maxItems": "max_total_steps"}),
-    BeforeValidator(_check_planned),
-]
+_SomeSteps = Annotated[list[StepOrName], Field(min_length=1, json_schema_extra={"maxItems": "max_total_steps"})]
+Steps = Annotated[_SomeSteps, BeforeValidator(_check_length)]
+PlannedSteps = Annotated[_SomeSteps, BeforeValidator(_check_planned)]
 """Steps to append: too many of them have the same problem as too many for the session."""
 AttemptId = Annotated[str, Within(ATTEMPT_ID)]
 Profile = Annotated[str, Field(strict=True), _unless(is_session_id, "has not the form of a session id")]
