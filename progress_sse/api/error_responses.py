@@ -89,12 +89,6 @@ _KINDS: Final[Mapping[int, str]] = {
 }
 
 
-def error_text(language: str, status: int) -> tuple[str, str]:
-    """Return the title of the page for a status, and the sentence below it."""
-    kind = _KINDS.get(status, "refused")
-    return TEXTS[language][kind], TEXTS[language][f"{kind}_text"]
-
-
 MACHINE_PATHS: Final = ("/api", "/livez", "/readyz", "/metrics", "/openapi.json")
 """Where programs ask: these paths, and those below them, answer with a problem whatever the client accepts."""
 
@@ -123,14 +117,14 @@ def _template() -> Template:
 def _values(request: Request, error: ProblemError) -> dict[str, str]:
     """Return what is inserted into the template. None of it comes from the request, but for the escaped prefix."""
     language = preferred_language(header_values(request, b"accept-language"), TEXTS)
-    title, text = error_text(language, error.status)
+    texts, kind = TEXTS[language], _KINDS.get(error.status, "refused")
     return {
         "language": language,
         "base": escape(request.scope.get("root_path", ""), quote=True),
         "status": str(error.status),
-        "title": title,
-        "text": text,
-        "home": TEXTS[language]["home"],
+        "title": texts[kind],
+        "text": texts[f"{kind}_text"],
+        "home": texts["home"],
     }
 
 

@@ -66,22 +66,15 @@ def _check_label(key: str) -> str:
     return check_text(key)
 
 
-def _check_profile(profile: str) -> str:
-    if not is_session_id(profile):
-        raise ValueError("has not the form of a session id")
-    return profile
+def _unless(is_fit: Callable[[Any], bool], fault: str) -> AfterValidator:
+    """Return what refuses a value with this fault, unless it is fit."""
 
+    def check(value: Any) -> Any:
+        if not is_fit(value):
+            raise ValueError(fault)
+        return value
 
-def _check_that_all_differ(values: list[AskKind]) -> list[AskKind]:
-    if len(set(values)) < len(values):
-        raise ValueError("has a value twice")
-    return values
-
-
-def _check_url(url: str) -> str:
-    if not details.is_fit_url(url):
-        raise ValueError("is no http or https URL without user information, and no path of this host")
-    return url
+    return AfterValidator(check)
 
 
 class Within:
@@ -130,19 +123,12 @@ TotalSteps = Annotated[
 StepOrName = Annotated[StepSpec, BeforeValidator(_taking_text("name")), _OrText(minLength=1)]
 """A step definition, or its name alone."""
 
-Steps = Annotated[
-    list[StepOrName],
-    Field(min_length=1, json_schema_extra={"maxItems": "max_total_steps"}),
-    BeforeValidator(_check_length),
-]
-PlannedSteps = Annotated[
-    list[StepOrName],
-    Field(min_length=1, json_schema_extra={"maxItems": "max_total_steps"}),
-    BeforeValidator(_check_planned),
-]
+_SomeSteps = Annotated[list[StepOrName], Field(min_length=1, json_schema_extra={"maxItems": "max_total_steps"})]
+Steps = Annotated[_SomeSteps, BeforeValidator(_check_length)]
+PlannedSteps = Annotated[_SomeSteps, BeforeValidator(_check_planned)]
 """Steps to append: too many of them have the same problem as too many for the session."""
 AttemptId = Annotated[str, Within(ATTEMPT_ID)]
-Profile = Annotated[str, Field(strict=True), AfterValidator(_check_profile)]
+Profile = Annotated[str, Field(strict=True), _unless(is_session_id, "has not the form of a session id")]
 Title = Annotated[str, Within(TITLE)]
 LabelKey = Annotated[
     str,
@@ -157,7 +143,9 @@ LabelKey = Annotated[
 ]
 LabelValue = Annotated[str, Within(LABEL_VALUE)]
 Accepts = Annotated[
-    list[AskKind], Field(json_schema_extra={"uniqueItems": True}), AfterValidator(_check_that_all_differ)
+    list[AskKind],
+    Field(json_schema_extra={"uniqueItems": True}),
+    _unless(lambda kinds: len(set(kinds)) == len(kinds), "has a value twice"),
 ]
 
 
@@ -171,7 +159,7 @@ class LinkSpec(BaseModel):
         str,
         Field(strict=True, max_length=details.MAX_URL_CHARS, json_schema_extra={"pattern": details.URL_PATTERN}),
         IS_TEXT,
-        AfterValidator(_check_url),
+        _unless(details.is_fit_url, "is no http or https URL without user information, and no path of this host"),
     ]
 
 

@@ -1,16 +1,11 @@
 """Replies of bytes, and the headers that several endpoints send."""
 
-import json
 from collections.abc import Mapping
-from datetime import UTC
 from typing import Final
 
 from starlette.types import Receive, Scope, Send
 
 from progress_sse.core.model import Position
-from progress_sse.story.drawing import drawn
-from progress_sse.story.time_left import UsualTimes, with_usual
-from progress_sse.streaming.stream_format import TEXT
 from progress_sse.wire import json_text
 from progress_sse.wire.headers import VARY, VARY_WITH_ACCEPT
 from progress_sse.wire.preconditions import TagOf, entity_tag
@@ -55,12 +50,6 @@ class Reply:
 def json_reply(value: object, status: int = 200) -> Reply:
     """Return compact JSON that no cache stores."""
     return Reply(status, _UNCACHED_JSON, json_text.encode_json(value))
-
-
-def text_reply(body: bytes, now_s: float, headers: Mapping[str, str], usual: UsualTimes) -> Reply:
-    """Return a session drawn in plain text, with its times in UTC, and what its steps usually take."""
-    text = drawn(with_usual(json.loads(body), usual), now_s, "", UTC)
-    return Reply(200, {"content-type": f"{TEXT}; charset=utf-8", **headers}, text.encode())
 
 
 def cache_headers(position: Position | None, tag_of: TagOf = entity_tag) -> dict[str, str]:

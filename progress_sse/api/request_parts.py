@@ -33,11 +33,6 @@ def session_id_of(request: Request) -> str:
     return check_session_id(request.path_params["session_id"])
 
 
-def profile_in_path(request: Request) -> str:
-    """Return the profile in the path, if it has the form of a session id."""
-    return check_session_id(request.path_params["profile"])
-
-
 def uri_component(text: str) -> str:
     """Return the text as `encodeURIComponent` of JavaScript writes it."""
     return quote(text, safe="!'()*")
@@ -139,14 +134,9 @@ def counted_caller(settings: Settings, request: Request, authorization: Authoriz
     return caller_of(request, authorization.token) if is_counted else None
 
 
-def accepts_text(request: Request) -> bool:
-    """Return whether the client takes plain text, and prefers it to JSON."""
-    return prefers_text(header_values(request, b"accept"))
-
-
-def accepts_text_stream(request: Request) -> bool:
-    """Return whether the client takes plain text, and prefers it to events and JSON."""
-    return prefers_text(header_values(request, b"accept"), to_events=True)
+def accepts_text(request: Request, *, to_events: bool = False) -> bool:
+    """Return whether the client takes plain text, and prefers it to JSON, and with `to_events` to events too."""
+    return prefers_text(header_values(request, b"accept"), to_events=to_events)
 
 
 MAX_KEY_CHARS: Final = 255

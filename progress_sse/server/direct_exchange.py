@@ -48,6 +48,7 @@ class DirectExchange:
         "keep_alive",
         "response_complete",
         "response_started",
+        "scope",
     )
 
     chunked_encoding = True
@@ -59,17 +60,13 @@ class DirectExchange:
         self._connection = connection
         self._routes = routes
         self._request = request
-        request.scope["extensions"] = extensions(connection)
+        self.scope = request.scope  # As far as endpoints and streams read it.
+        self.scope["extensions"] = extensions(connection)
         self.keep_alive = keep_alive
         self.body = bytearray()
         self.disconnected = False
         self.response_started = False
         self.response_complete = False
-
-    @property
-    def scope(self) -> dict[str, Any]:
-        """The scope, as far as endpoints and streams read it."""
-        return self._request.scope
 
     def start(self) -> None:
         """Respond to the request, which is complete."""

@@ -293,7 +293,10 @@ class HttpProtocol(HttpToolsProtocol):
             return
         running = self._running
         if not self._is_in_head and running is not self.cycle:
-            self._drop_last_request(running)
+            # The last request is incomplete, and its turn to be answered has not come: it is dropped.
+            self.pipeline.popleft()
+            self.cycle = self.pipeline[0][0] if self.pipeline else running  # type: ignore[assignment]  # as uvicorn has it
+            self._is_in_head = True
         if self._is_in_head:
             has_turn = running is None or running.response_complete
         else:
@@ -306,12 +309,6 @@ class HttpProtocol(HttpToolsProtocol):
             self._discards_input = True  # All further bytes belong to a refused request.
             return
         self._close()
-
-    def _drop_last_request(self, running: RequestResponseCycle | DirectExchange | None) -> None:
-        """Remove the incomplete request whose turn to be answered has not come."""
-        self.pipeline.popleft()
-        self.cycle = self.pipeline[0][0] if self.pipeline else running  # type: ignore[assignment]  # as uvicorn has it
-        self._is_in_head = True
 
 
 def _encoded(response: Response, default_headers: RawHeaders) -> bytes:

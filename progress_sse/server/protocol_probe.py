@@ -12,7 +12,6 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from progress_sse.core.errors import ProblemError
 from progress_sse.server.connection_limits import MAX_URL_BYTES, ConnectionLimits
 from progress_sse.server.connection_writer import WriteCoalescer
 from progress_sse.server.http_protocol import HttpProtocol
@@ -110,11 +109,9 @@ def _protocol(**arguments: Any) -> HttpProtocol:
     limits = ConnectionLimits(
         head_timeout_s=TIMEOUT_S, body_timeout_s=TIMEOUT_S, keep_alive_s=TIMEOUT_S, max_body_bytes=0, max_connections=1
     )
-    return HttpProtocol(coalescer=WriteCoalescer(), limits=limits, refusal=_refusal, **arguments)
-
-
-def _refusal(error: ProblemError) -> Response:
-    return Response(status_code=error.status)
+    return HttpProtocol(
+        coalescer=WriteCoalescer(), limits=limits, refusal=lambda error: Response(status_code=error.status), **arguments
+    )
 
 
 async def _app(scope: Scope, receive: Receive, send: Send) -> None:

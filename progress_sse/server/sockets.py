@@ -55,13 +55,6 @@ def encode_hooks(text: str) -> bytes:
     return len(data).to_bytes(_SIZE_BYTES) + data
 
 
-def _receive(control: socket.socket, size: int) -> bytes:
-    received = b""
-    while len(received) < size and (chunk := control.recv(size - len(received))):
-        received += chunk
-    return received
-
-
 class InheritedSockets(NamedTuple):
     """The sockets of a process that has a supervisor; it listens itself unless there is a `listener`, which all share.
 
@@ -83,8 +76,9 @@ class InheritedSockets(NamedTuple):
 
     def receive_hooks(self) -> str:
         """Wait for the text of the file of hooks, which the supervisor has checked, and return it."""
-        size = int.from_bytes(_receive(self.control, _SIZE_BYTES))
-        return _receive(self.control, size).decode()
+        with self.control.makefile("rb") as received:  # It reads no further: the supervisor sends nothing else.
+            size = int.from_bytes(received.read(_SIZE_BYTES))
+            return received.read(size).decode()
 
     def environment(self) -> dict[str, str]:
         """Return the environment in which a child process finds them."""

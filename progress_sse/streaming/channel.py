@@ -84,7 +84,6 @@ class Channel(Publisher):
 
     def read_lines(self, subscription: Subscription) -> None:
         """Hand the lines of the log, too, to a subscription; they are followed while there are readers of them."""
-        super().read_lines(subscription)
         if self._feed is None:
             self._feed = LineFeed(self, self._backend, self._counts)
         self._feed.add(subscription)

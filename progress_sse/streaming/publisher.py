@@ -60,16 +60,10 @@ class BatchReceiver(Protocol):
 
 @dataclass(eq=False, slots=True)
 class Subscription:
-    """One subscriber's place in a channel; with `reads_lines` it gets the lines of the log, too."""
+    """One subscriber's place in a channel."""
 
     subscriber: BatchReceiver
     channel: "Publisher"
-    reads_lines: bool = False
-
-    @property
-    def has_all_lines(self) -> bool:
-        """Whether the lines that came before the session was over were handed over, if they were asked for."""
-        return not self.reads_lines or self.channel.has_all_lines
 
 
 class Delivery(NamedTuple):
@@ -162,9 +156,8 @@ class Publisher(ABC):
         self.flush()
         self.subscriptions[subscription] = None
 
-    def read_lines(self, subscription: Subscription) -> None:
+    def read_lines(self, subscription: Subscription) -> None:  # noqa: B027  # a list has no log
         """Hand the lines of the log, too, to a subscription that was added."""
-        subscription.reads_lines = True
 
     def remove(self, subscription: Subscription) -> None:
         """Remove a subscription, and release its use."""

@@ -51,16 +51,11 @@ class Subscriber:
         self._lagging: dict[Subscription, None] = {}
         self._lagging_lines: dict[Subscription, None] = {}
         self._reads_lines = reads_lines
-        self._is_closed = False
+        self.is_closed = False  # Once it is, no more batches come.
         self._is_taking = False
         # Events taken = events published by its channels - unseen. This avoids a count per delivery.
         self._unseen = 0
         self.event_count = 0
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether it was closed: no more batches will come."""
-        return self._is_closed
 
     @property
     def positions(self) -> dict[str, Position]:
@@ -80,7 +75,7 @@ class Subscriber:
     @property
     def has_all_lines(self) -> bool:
         """Whether the lines that came before its sessions were over were handed to it, if it asked for them."""
-        return all(subscription.has_all_lines for subscription in self._subscriptions)
+        return not self._reads_lines or all(each.channel.has_all_lines for each in self._subscriptions)
 
     @property
     def has_waiting(self) -> bool:
@@ -129,7 +124,7 @@ class Subscriber:
         """Hand over a published batch: directly if the subscriber keeps up, else by its queue, if there is room."""
         if self.direct is not None:
             self.direct(batch.chunk)
-        elif not self._is_closed and subscription not in self._lagging:
+        elif not self.is_closed and subscription not in self._lagging:
             if self._queue and self._queued_bytes + len(batch.data) > MAX_QUEUED_BYTES:
                 self._fall_behind(subscription, batch)
             else:
@@ -152,7 +147,7 @@ class Subscriber:
         """Hand over lines; where there is no room for them, the newest ones later."""
         if self.direct is not None:
             self.direct(batch.chunk)
-        elif not self._is_closed and subscription not in self._lagging_lines:
+        elif not self.is_closed and subscription not in self._lagging_lines:
             if self._queued_line_bytes and self._queued_line_bytes + len(batch.data) > MAX_QUEUED_LINE_BYTES:
                 self._fall_behind_on_lines(subscription)
             else:
@@ -171,7 +166,7 @@ class Subscriber:
         """Send a heartbeat, unless a batch is waiting: that shows life as well."""
         if self.direct is not None:
             self.direct(batch.chunk)
-        elif not (self._is_closed or self.has_waiting):
+        elif not (self.is_closed or self.has_waiting):
             self._queue.append((None, batch))
             self._queued_bytes += len(batch.data)
             self.wake()
@@ -182,7 +177,7 @@ class Subscriber:
 
     def add(self, channel: Publisher, missed: FrameBatch) -> None:
         """Subscribe to a channel that counts this use, with the batch that was missed as the first one."""
-        if self._is_closed:
+        if self.is_closed:
             channel.release()
             return
         subscription = Subscription(self, channel)
@@ -211,10 +206,10 @@ class Subscriber:
 
     def close(self) -> None:
         """Remove every subscription, and drop the batches that wait. A second call does nothing."""
-        if not self._is_closed:
+        if not self.is_closed:
             published = sum(subscription.channel.published for subscription in self._subscriptions)
             self.event_count = published - self._unseen - _event_count(self._backlog) - _event_count(self._queue)
-        self._is_closed = True
+        self.is_closed = True
         self.direct = None
         self._on_wake = lambda: None  # Only the garbage collector would find the circle with the owner.
         for subscription in self._subscriptions:

@@ -54,14 +54,10 @@ class Heartbeat:
                 due = max(due + tick_s, self._clock.monotonic())
                 await self._clock.sleep(due - self._clock.monotonic())
                 for beat in tuple(bucket):
-                    _call(beat)
-
-
-def _call(beat: Beat) -> None:
-    try:
-        beat()
-    except Exception:
-        logger.exception("a heartbeat failed")  # The other streams still get theirs.
+                    try:
+                        beat()
+                    except Exception:
+                        logger.exception("a heartbeat failed")  # The other streams still get theirs.
 
 
 EXPIRY_TICK_S: Final = 1

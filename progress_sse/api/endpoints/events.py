@@ -1,9 +1,9 @@
 """The endpoints of live streams; they respond with 204 where a stream has ended for good."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from functools import wraps
-from typing import Final, TypeAlias
+from typing import Final
 
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from progress_sse.api.request_parts import (
-    accepts_text_stream,
+    accepts_text,
     counted_caller,
     filters_sessions,
     query_of,
@@ -19,6 +19,7 @@ from progress_sse.api.request_parts import (
     session_id_of,
     session_ids_of,
 )
+from progress_sse.api.router import Endpoint
 from progress_sse.auth.authorizer import Authorization
 from progress_sse.core.errors import InvalidRequestError, RateExceededError, StoreUnavailableError
 from progress_sse.core.model import Position
@@ -26,8 +27,6 @@ from progress_sse.service import ProgressService
 from progress_sse.streaming.event_stream import HEADERS, StreamRequest
 from progress_sse.wire.cursor import ResumePoint, cursor_position, end_id, is_end_id, parse_cursor, resume_from
 from progress_sse.wire.headers import header_values
-
-Endpoint: TypeAlias = Callable[[ProgressService, Request], Awaitable[ASGIApp]]
 
 LOOK_AHEAD_S: Final = 0.25
 """Seconds that a returning client waits for the answer whether its session is completed; then it gets the stream."""
@@ -41,7 +40,7 @@ def _with_delayed_retry(endpoint: Endpoint) -> Endpoint:
         try:
             return await endpoint(service, request)
         except RateExceededError:
-            if accepts_text_stream(request):
+            if accepts_text(request, to_events=True):
                 raise
             return service.streams.refuse_by_rate()
 
@@ -53,7 +52,7 @@ async def events(service: ProgressService, request: Request) -> ASGIApp:
     """`GET /api/progress/{session_id}/events`: one session."""
     session_id, query = session_id_of(request), query_of(request)
     authorization = await service.authorizer.check(request, "read", session_id, ticket=query.get("ticket", ""))
-    is_text = accepts_text_stream(request)
+    is_text = accepts_text(request, to_events=True)
     position = None if is_text else Position.parse(_last_event_id(request, query))
     if position is not None and await _completed(service, [session_id]) == {session_id: position}:
         return _end_of_stream()

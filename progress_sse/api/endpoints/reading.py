@@ -1,6 +1,8 @@
 """The endpoints that read one session: its state, the parts of a step, its log, and its badge."""
 
 import json
+from datetime import UTC
+from functools import partial
 from itertools import islice
 from typing import Final
 
@@ -8,9 +10,8 @@ from starlette.requests import Request
 
 from progress_sse.api.endpoints.steps import learned_of_session
 from progress_sse.api.preferred_wait import NOT_APPLIED, wait_as_preferred
-from progress_sse.api.replies import JSON, UNCACHED, Reply, cache_headers, text_reply
+from progress_sse.api.replies import JSON, UNCACHED, Reply, cache_headers
 from progress_sse.api.request_parts import accepts_text, number_of, preconditions_of, query_of, session_id_of
-from progress_sse.auth.authorizer import Authorization
 from progress_sse.core.errors import (
     InvalidRequestError,
     PreconditionFailedError,
@@ -23,9 +24,9 @@ from progress_sse.service import ProgressService
 from progress_sse.store.idempotency import was_removed
 from progress_sse.store.log_lines import StoredLines
 from progress_sse.store.types import Record
-from progress_sse.story.drawing import badge
+from progress_sse.story.drawing import badge, drawn
 from progress_sse.story.plain_text import log_line
-from progress_sse.story.time_left import UsualTimes
+from progress_sse.story.time_left import UsualTimes, with_usual
 from progress_sse.streaming.stream_format import TEXT
 from progress_sse.wire.details_json import encode_parts
 from progress_sse.wire.headers import VARY, VARY_WITH_ACCEPT, header_index
@@ -44,7 +45,8 @@ async def poll(service: ProgressService, request: Request) -> Reply:
     tag_of = text_tag if is_text else entity_tag
     preconditions, applied = preconditions_of(request), NOT_APPLIED
     if preconditions.if_none_match and header_index(request).has_any(_PREFERENCES):
-        applied = await _wait(service, request, authorization, session_id, preconditions, tag_of)
+        is_changed = partial(_is_changed, preconditions, tag_of)
+        applied = await wait_as_preferred(service, request, authorization, [session_id], is_changed)
     record, position, body = await _shown(service, session_id)
     headers = cache_headers(position, tag_of) | applied
     if not preconditions.is_expected(position):
@@ -56,7 +58,8 @@ async def poll(service: ProgressService, request: Request) -> Reply:
     if not is_text:
         return Reply(200, {"content-type": JSON, **headers}, body)
     usual, now_s = await _usual_times(service, record), service.clock.now().timestamp()
-    return text_reply(body, now_s, headers, usual)
+    text = drawn(with_usual(json.loads(body), usual), now_s, "", UTC)
+    return Reply(200, {"content-type": f"{TEXT}; charset=utf-8", **headers}, text.encode())
 
 
 async def _shown(service: ProgressService, session_id: str) -> tuple[Record | None, Position | None, bytes]:
@@ -75,20 +78,10 @@ async def _usual_times(service: ProgressService, record: Record | None) -> Usual
     return {name: step.p50_ms for name, step in learned.steps.items() if learned.of(name) is not None}
 
 
-async def _wait(
-    service: ProgressService,
-    request: Request,
-    authorization: Authorization,
-    session_id: str,
-    preconditions: Preconditions,
-    tag_of: TagOf,
-) -> dict[str, str]:
-    def is_changed(record: Record | None) -> bool:
-        shown = (record.position,) if record else (None, GONE)  # It cannot go from one of these to the other.
-        is_known = any(preconditions.is_known(position, tag_of) for position in shown)
-        return not (preconditions.is_expected(shown[0]) and is_known)
-
-    return await wait_as_preferred(service, request, authorization, [session_id], is_changed)
+def _is_changed(preconditions: Preconditions, tag_of: TagOf, record: Record | None) -> bool:
+    shown = (record.position,) if record else (None, GONE)  # It cannot go from one of these to the other.
+    is_known = any(preconditions.is_known(position, tag_of) for position in shown)
+    return not (preconditions.is_expected(shown[0]) and is_known)
 
 
 async def parts(service: ProgressService, request: Request) -> Reply:

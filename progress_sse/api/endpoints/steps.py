@@ -3,10 +3,10 @@
 from starlette.requests import Request
 
 from progress_sse.api.replies import UNCACHED, Reply, json_reply
-from progress_sse.api.request_parts import profile_in_path, profile_in_query, query_of, session_id_of
+from progress_sse.api.request_parts import profile_in_query, query_of, session_id_of
 from progress_sse.core.errors import InvalidRequestError, StoreUnavailableError
 from progress_sse.core.history import NOTHING_LEARNED, Learned, LearnedStep
-from progress_sse.core.model import StepDefinition
+from progress_sse.core.model import StepDefinition, check_session_id
 from progress_sse.core.workflows import DEFAULT, profile_of
 from progress_sse.service import ProgressService
 from progress_sse.store.types import Record
@@ -68,7 +68,7 @@ async def steps_of_session(service: ProgressService, request: Request) -> Reply:
 
 async def forget(service: ProgressService, request: Request) -> Reply:
     """`DELETE /api/steps/{profile}/learned`: forget what was learned; for all servers of the store."""
-    profile = profile_in_path(request)
+    profile = check_session_id(request.path_params["profile"])
     await service.authorizer.check(request, "publish", None)
     await service.store.forget_learned(profile)
     return Reply(204, UNCACHED)

@@ -1,5 +1,6 @@
 """The parameters, headers and links of the description, each by the name that operations refer to it by."""
 
+from functools import partial
 from typing import Any, Final, TypeAlias, get_args
 
 from progress_sse.api.field_types import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
@@ -167,21 +168,17 @@ def make_parameters(max_sessions_per_stream: int) -> Json:
     }
 
 
+def _parameter(place: str, name: str, description: str, example: Any, schema: Json = _TEXT) -> Json:
+    parameter: Json = {"name": name, "in": place, "description": description, "schema": schema}
+    return parameter if example is None else parameter | {"example": example}
+
+
 def _in_path(name: str, description: str, example: str, schema: Json = _TEXT) -> Json:
     return _parameter("path", name, description, example, schema) | {"required": True}
 
 
-def _in_query(name: str, description: str, example: Any, schema: Json = _TEXT) -> Json:
-    return _parameter("query", name, description, example, schema)
-
-
-def _in_header(name: str, description: str, example: str, schema: Json = _TEXT) -> Json:
-    return _parameter("header", name, description, example, schema)
-
-
-def _parameter(place: str, name: str, description: str, example: Any, schema: Json) -> Json:
-    parameter: Json = {"name": name, "in": place, "description": description, "schema": schema}
-    return parameter if example is None else parameter | {"example": example}
+_in_query: Final = partial(_parameter, "query")
+_in_header: Final = partial(_parameter, "header")
 
 
 def make_links() -> Json:

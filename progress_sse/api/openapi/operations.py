@@ -63,6 +63,7 @@ WAITED: Final = ("Preference-Applied", *UNCACHED)
 CREATED: Final = ("Progress-Run", *CACHED)
 LINKS: Final = ("getSession", "reportUpdate", "followSession", "createSession", "deleteSession")
 STREAMED: Final = (*UNCACHED, "Incremental", "X-Accel-Buffering")
+FOLLOWING: Final = ("LastEventId", "LastEventIdInQuery", "Heartbeat", "Log")
 
 STREAM_END: Final = ResponseSpec("Completed; the client with this `Last-Event-ID` has every event.", None, (), STREAMED)
 STREAM: Final = ResponseSpec(
@@ -171,17 +172,14 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
         {200: STREAM_OR_TEXT, 204: STREAM_END},
         (errors.InvalidRequestError, errors.OverloadedError),
         action="read",
-        parameters=("LastEventId", "LastEventIdInQuery", "Heartbeat", "Log", "Link"),
+        parameters=(*FOLLOWING, "Link"),
     ),
     "followSessions": Operation(
         "Follow several sessions, or a list of them, on one stream",
         {200: STREAM, 204: STREAM_END},
         (errors.InvalidRequestError, errors.InvalidSessionIdError),
         action="read",
-        parameters=(
-            *("SessionIdsUnlessList", "Prefix", "Labels", "Status", "LastEventId", "LastEventIdInQuery", "Heartbeat"),
-            "Log",
-        ),
+        parameters=("SessionIdsUnlessList", "Prefix", "Labels", "Status", *FOLLOWING),
     ),
     "createSession": Operation(
         "Create a session",
