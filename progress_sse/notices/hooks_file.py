@@ -5,7 +5,6 @@ import re
 import ssl
 import tomllib
 from base64 import b64decode
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Final, NamedTuple, Self
@@ -84,26 +83,16 @@ def read_hooks_file(path: Path) -> str:
 
 
 def load_hooks(path: Path, text: str | None = None) -> tuple[Hook, ...]:
-    """Return the hooks in a file, whose text may have been read before.
+    """Return the hooks in a file, whose text may have been read before; files that it names are relative to its folder.
 
     A `ConfigurationError` names hook and key of a mistake, and shows no value.
     """
     text = read_hooks_file(path) if text is None else text
     try:
-        return parse_hooks(text, path.parent, os.environ)
+        file = _File.model_validate(tomllib.loads(text), context={"folder": path.parent})
     except ValueError as error:
         reason = first_fault(error) if isinstance(error, ValidationError) else str(error)
         raise ConfigurationError(f"The hooks file {path} cannot be used: {reason}") from None
-
-
-def parse_hooks(text: str, folder: Path, environment: Mapping[str, str]) -> tuple[Hook, ...]:
-    """Return the hooks in a text; files that it names are relative to `folder`.
-
-    Raises:
-        ValueError: It is not TOML, or has a mistake: then a `ValidationError`.
-    """
-    context = {"folder": folder, "environment": environment}
-    file = _File.model_validate(tomllib.loads(text), context=context)
     return tuple(entry.hook(name) for name, entry in file.hooks.items())
 
 
@@ -116,12 +105,10 @@ def _from_file(name: str, info: ValidationInfo) -> str:
         raise ValueError(f"cannot be read: {error.strerror}") from error
 
 
-def _from_environment(name: str, info: ValidationInfo) -> str:
-    assert info.context is not None
-    environment: Mapping[str, str] = info.context["environment"]
-    if not environment.get(name):
+def _from_environment(name: str) -> str:
+    if not os.environ.get(name):
         raise ValueError("names a variable that is not set")
-    return environment[name].strip()
+    return os.environ[name].strip()
 
 
 def _check_secret(text: str) -> str:
