@@ -5,9 +5,9 @@ import re
 import ssl
 import tomllib
 from base64 import b64decode
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Final, NamedTuple, Self
+from typing import Annotated, Any, Final, NamedTuple, Self
 
 from pydantic import (
     AfterValidator,
@@ -111,18 +111,12 @@ def _from_environment(name: str) -> str:
     return os.environ[name].strip()
 
 
-def _check_secret(text: str) -> str:
-    secret_of(text)
-    return text
-
-
 def secret_of(text: str) -> bytes:
-    """Return the key of signatures that a secret [Standard Webhooks] stands for."""
-    with suppress(ValueError):
-        secret = b64decode(text.removeprefix(SECRET_PREFIX), validate=True)
-        if text.startswith(SECRET_PREFIX) and len(secret) in _SECRET_BYTES:
-            return secret
-    raise ValueError("must be whsec_ and the base64 of 24 to 64 bytes; `progress-sse hooks secret` makes one")
+    """Return the key of signatures that a secret [Standard Webhooks] stands for; a `ValueError` if it is none."""
+    secret = b64decode(text.removeprefix(SECRET_PREFIX), validate=True)
+    if not text.startswith(SECRET_PREFIX) or len(secret) not in _SECRET_BYTES:
+        raise ValueError("is no secret")
+    return secret
 
 
 def _check_url(text: str, info: ValidationInfo) -> str:
@@ -156,34 +150,29 @@ def _check_header_value(value: str) -> str:
     return value
 
 
-def _check_ca(pem: str) -> str:
-    try:
-        ssl.create_default_context(cadata=pem)
-    except (ssl.SSLError, ValueError) as error:
-        raise ValueError("must have certificates in PEM") from error
-    return pem
+def _checked_by(check: Callable[[Any], object], demand: str) -> AfterValidator:
+    """Return a validator of values that `check` takes; where it raises an error, `demand` says what they must be."""
 
+    def checked(value: Any) -> Any:
+        try:
+            check(value)
+        except (InvalidRequestError, ssl.SSLError, ValueError) as error:
+            raise ValueError(demand) from error
+        return value
 
-def _check_prefix(prefix: str) -> str:
-    try:
-        return check_prefix(prefix)
-    except InvalidRequestError as error:
-        raise ValueError("must be the beginning of a session id") from error
-
-
-def _check_labels(texts: list[str]) -> list[str]:
-    try:
-        parse_labels(texts)
-    except InvalidRequestError as error:
-        raise ValueError("must be a list of at most 16 texts of the form key:value") from error
-    return texts
+    return AfterValidator(checked)
 
 
 _Content = Annotated[StrictStr, AfterValidator(_from_file)]
 _Variable = Annotated[StrictStr, AfterValidator(_from_environment)]
-_IsSecret = AfterValidator(_check_secret)
+_IsSecret = _checked_by(
+    secret_of, "must be whsec_ and the base64 of 24 to 64 bytes; `progress-sse hooks secret` makes one"
+)
 _HeaderName = Annotated[str, AfterValidator(_check_header_name)]
 _IsHeaderValue = AfterValidator(_check_header_value)
+_IsPrefix = _checked_by(check_prefix, "must be the beginning of a session id")
+_AreLabels = _checked_by(parse_labels, "must be a list of at most 16 texts of the form key:value")
+_AreCertificates = _checked_by(lambda pem: ssl.create_default_context(cadata=pem), "must have certificates in PEM")
 
 
 class _Entry(BaseModel):
@@ -201,11 +190,11 @@ class _Entry(BaseModel):
     headers_file: dict[_HeaderName, Annotated[_Content, _IsHeaderValue]] = {}
     headers_env: dict[_HeaderName, Annotated[_Variable, _IsHeaderValue]] = {}
     on: Annotated[list[NoticeEvent], Field(min_length=1)] = ["completed", "failed", "cancelled"]
-    prefix: Annotated[StrictStr, AfterValidator(_check_prefix)] = ""
-    label: Annotated[list[StrictStr], AfterValidator(_check_labels)] = []
+    prefix: Annotated[StrictStr, _IsPrefix] = ""
+    label: Annotated[list[StrictStr], _AreLabels] = []
     private: StrictBool = False
     proxy: StrictBool = False
-    ca_file: Annotated[_Content, AfterValidator(_check_ca)] | None = None
+    ca_file: Annotated[_Content, _AreCertificates] | None = None
 
     @model_validator(mode="after")
     def has_a_secret(self) -> Self:
