@@ -21,8 +21,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from progress_sse.core.errors import ConfigurationError
-from progress_sse.core.model import is_text
-from progress_sse.wire.text import first_fault
+from progress_sse.wire.text import check_text, first_fault
 
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
 LogFormat: TypeAlias = Literal["text", "json"]
@@ -57,8 +56,7 @@ def _split_some(value: object) -> object:
 
 
 def _check_text(secret: SecretStr) -> SecretStr:
-    if not is_text(secret.get_secret_value()):
-        raise ValueError("has a NUL or surrogate character")
+    check_text(secret.get_secret_value())
     return secret
 
 
