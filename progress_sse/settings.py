@@ -21,8 +21,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from progress_sse.core.errors import ConfigurationError
-from progress_sse.core.model import is_text
-from progress_sse.wire.text import first_fault
+from progress_sse.wire.text import check_text, first_fault
 
 LogLevel: TypeAlias = Literal["debug", "info", "warning", "error"]
 LogFormat: TypeAlias = Literal["text", "json"]
@@ -57,8 +56,7 @@ def _split_some(value: object) -> object:
 
 
 def _check_text(secret: SecretStr) -> SecretStr:
-    if not is_text(secret.get_secret_value()):
-        raise ValueError("has a NUL or surrogate character")
+    check_text(secret.get_secret_value())
     return secret
 
 
@@ -68,6 +66,17 @@ def _check_token(token: SecretStr) -> SecretStr:
     return token
 
 
+def _checked_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse values that no browser sends as an origin [RFC 6454 §6.2]: they would change the policy of the pages."""
+    if not all(_ORIGIN.fullmatch(each) and not _WITH_DEFAULT_PORT.fullmatch(each) for each in origins):
+        raise ValueError(
+            "must be scheme://host or scheme://host:port, as browsers send it: in lower case, "
+            "with no path and not the scheme's own port"
+        )
+    return origins
+
+
+_Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 _Secret = Annotated[SecretStr, AfterValidator(_check_text)]
 _Token = Annotated[_Secret, AfterValidator(_check_token)]
 
@@ -150,13 +159,13 @@ class Settings(BaseSettings):
         description="Characters that a message, an error or a name may have; `Progress` sends up to 8192, and the "
         "server refuses a report that exceeds its own limit.",
     )
-    allow_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+    allow_origins: _Texts = Field(
         (),
         description="Origins as browsers send them (`https://app.example`), by comma, whose pages may use this server"
         " with the rights of their visitors: where publishing needs no token, to publish too. `*` is "
         "every origin, but without cookies.",
     )
-    frame_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+    frame_origins: Annotated[_Texts, AfterValidator(_checked_origins)] = Field(
         (), description="Origins (`https://wiki.example`), by comma, whose pages may frame the pages of this server."
     )
     publish_token: Annotated[tuple[_Token, ...], NoDecode, BeforeValidator(_split_some)] = Field(
@@ -187,7 +196,7 @@ class Settings(BaseSettings):
         description="How often one caller may poll, open a stream, list sessions or exchange a token for a cookie or "
         "a ticket, in the same form; extra `rates`.",
     )
-    trusted_proxies: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+    trusted_proxies: _Texts = Field(
         (),
         description="Addresses and networks, by comma, of the proxies whose `X-Forwarded-For` gives the caller, and "
         "whose `X-Forwarded-Proto` gives the scheme.",
@@ -239,12 +248,6 @@ class Settings(BaseSettings):
         if "*" in origins and len(origins) > 1:
             raise ValueError("* stands for all origins, and so alone")
         return origins if origins == ("*",) else _checked_origins(origins)
-
-    @field_validator("frame_origins")
-    @classmethod
-    def are_frame_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
-        """Refuse values that are no origin, which would change the policy of the pages."""
-        return _checked_origins(origins)
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -302,20 +305,6 @@ class Settings(BaseSettings):
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the server."""
         return is_loopback(self.host)
-
-
-def _checked_origins(origins: tuple[str, ...]) -> tuple[str, ...]:
-    if not all(map(_is_origin, origins)):
-        raise ValueError(
-            "must be scheme://host or scheme://host:port, as browsers send it: in lower case, "
-            "with no path and not the scheme's own port"
-        )
-    return origins
-
-
-def _is_origin(text: str) -> bool:
-    """Return whether browsers may send this as an origin [RFC 6454 §6.2]."""
-    return _ORIGIN.fullmatch(text) is not None and not _WITH_DEFAULT_PORT.fullmatch(text)
 
 
 def is_loopback(host: str) -> bool:

@@ -1,18 +1,16 @@
 """Which events a transition is: what an operator, or a reader whose tab is closed, may be notified of."""
 
 from collections.abc import Iterator
-from typing import Final, Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias
 
 from progress_sse.core.model import Session, StepProgress
 from progress_sse.core.state_machine import Outcome
 
 NoticeEvent: TypeAlias = Literal["started", "stalled", "recovered", "completed", "failed", "cancelled"]
 
-EVENTS: Final[tuple[NoticeEvent, ...]] = get_args(NoticeEvent)
-
 
 def events_of(before: Session | None, outcome: Outcome) -> Iterator[NoticeEvent]:
-    """Yield the events of a transition from `before`, in the order of `EVENTS`.
+    """Yield the events of a transition from `before`, in the order of `NoticeEvent`.
 
     * `started`: the first `start` of an epoch.
     * `stalled`: a step, once in each of its attempts.

@@ -152,12 +152,10 @@ def _decide(session_id: str, session: Session | None, command: Command, now: dat
         if session is not None and not command.replace:
             raise SessionExistsError
         return Outcome(create(session_id, command, now), is_fresh=True)
-    if isinstance(command, Delete):
-        if session is None:
-            raise SessionNotFoundError
-        return Outcome(None)
     if session is None:
         raise SessionNotFoundError
+    if isinstance(command, Delete):
+        return Outcome(None)
     if isinstance(command, ServerCommand):
         return _outcome_of(session, leases.apply(session, command, now))
     if isinstance(command, Subscribe | Unsubscribe):

@@ -1,7 +1,9 @@
 """Which addresses a notice may be sent to: an operator's file may be wrong, and a name may resolve to anything."""
 
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network
 from typing import Final, TypeAlias
+
+from progress_sse.settings import is_loopback
 
 IPAddress: TypeAlias = IPv4Address | IPv6Address
 
@@ -13,10 +15,7 @@ _WITH_IPV4_AT_THE_END: Final = (_NAT64, *_NOT_GLOBAL[:3])
 
 def is_loopback_host(host: str) -> bool:
     """Return whether a host is `localhost` or a literal loopback address, which the operator means as such."""
-    try:
-        return host.lower() == "localhost" or ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
+    return is_loopback(host.lower().strip("[]"))
 
 
 def is_allowed(address: IPAddress, *, may_be_private: bool) -> bool:

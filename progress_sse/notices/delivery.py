@@ -93,9 +93,7 @@ class Deliverer:
     def __init__(self, hook: Hook) -> None:
         """Raise a `ConfigurationError` where the environment names a proxy that cannot be used."""
         self._hook = hook
-        verify = httpx.create_ssl_context()
-        if hook.ca is not None:
-            verify = ssl.create_default_context(cadata=hook.ca)
+        verify = httpx.create_ssl_context() if hook.ca is None else ssl.create_default_context(cadata=hook.ca)
         proxy = environment_proxy(hook.url) if hook.uses_proxy else None
         self._transport: httpx.AsyncHTTPTransport
         if proxy is None:

@@ -5,10 +5,9 @@ import re
 import ssl
 import tomllib
 from base64 import b64decode
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Final, NamedTuple, Self
+from typing import Annotated, Any, Final, NamedTuple, Self
 
 from pydantic import (
     AfterValidator,
@@ -84,26 +83,16 @@ def read_hooks_file(path: Path) -> str:
 
 
 def load_hooks(path: Path, text: str | None = None) -> tuple[Hook, ...]:
-    """Return the hooks in a file, whose text may have been read before.
+    """Return the hooks in a file, whose text may have been read before; files that it names are relative to its folder.
 
     A `ConfigurationError` names hook and key of a mistake, and shows no value.
     """
     text = read_hooks_file(path) if text is None else text
     try:
-        return parse_hooks(text, path.parent, os.environ)
+        file = _File.model_validate(tomllib.loads(text), context={"folder": path.parent})
     except ValueError as error:
         reason = first_fault(error) if isinstance(error, ValidationError) else str(error)
         raise ConfigurationError(f"The hooks file {path} cannot be used: {reason}") from None
-
-
-def parse_hooks(text: str, folder: Path, environment: Mapping[str, str]) -> tuple[Hook, ...]:
-    """Return the hooks in a text; files that it names are relative to `folder`.
-
-    Raises:
-        ValueError: It is not TOML, or has a mistake: then a `ValidationError`.
-    """
-    context = {"folder": folder, "environment": environment}
-    file = _File.model_validate(tomllib.loads(text), context=context)
     return tuple(entry.hook(name) for name, entry in file.hooks.items())
 
 
@@ -116,26 +105,18 @@ def _from_file(name: str, info: ValidationInfo) -> str:
         raise ValueError(f"cannot be read: {error.strerror}") from error
 
 
-def _from_environment(name: str, info: ValidationInfo) -> str:
-    assert info.context is not None
-    environment: Mapping[str, str] = info.context["environment"]
-    if not environment.get(name):
+def _from_environment(name: str) -> str:
+    if not os.environ.get(name):
         raise ValueError("names a variable that is not set")
-    return environment[name].strip()
-
-
-def _check_secret(text: str) -> str:
-    secret_of(text)
-    return text
+    return os.environ[name].strip()
 
 
 def secret_of(text: str) -> bytes:
-    """Return the key of signatures that a secret [Standard Webhooks] stands for."""
-    with suppress(ValueError):
-        secret = b64decode(text.removeprefix(SECRET_PREFIX), validate=True)
-        if text.startswith(SECRET_PREFIX) and len(secret) in _SECRET_BYTES:
-            return secret
-    raise ValueError("must be whsec_ and the base64 of 24 to 64 bytes; `progress-sse hooks secret` makes one")
+    """Return the key of signatures that a secret [Standard Webhooks] stands for; a `ValueError` if it is none."""
+    secret = b64decode(text.removeprefix(SECRET_PREFIX), validate=True)
+    if not text.startswith(SECRET_PREFIX) or len(secret) not in _SECRET_BYTES:
+        raise ValueError("is no secret")
+    return secret
 
 
 def _check_url(text: str, info: ValidationInfo) -> str:
@@ -169,34 +150,29 @@ def _check_header_value(value: str) -> str:
     return value
 
 
-def _check_ca(pem: str) -> str:
-    try:
-        ssl.create_default_context(cadata=pem)
-    except (ssl.SSLError, ValueError) as error:
-        raise ValueError("must have certificates in PEM") from error
-    return pem
+def _checked_by(check: Callable[[Any], object], demand: str) -> AfterValidator:
+    """Return a validator of values that `check` takes; where it raises an error, `demand` says what they must be."""
 
+    def checked(value: Any) -> Any:
+        try:
+            check(value)
+        except (InvalidRequestError, ssl.SSLError, ValueError) as error:
+            raise ValueError(demand) from error
+        return value
 
-def _check_prefix(prefix: str) -> str:
-    try:
-        return check_prefix(prefix)
-    except InvalidRequestError as error:
-        raise ValueError("must be the beginning of a session id") from error
-
-
-def _check_labels(texts: list[str]) -> list[str]:
-    try:
-        parse_labels(texts)
-    except InvalidRequestError as error:
-        raise ValueError("must be a list of at most 16 texts of the form key:value") from error
-    return texts
+    return AfterValidator(checked)
 
 
 _Content = Annotated[StrictStr, AfterValidator(_from_file)]
 _Variable = Annotated[StrictStr, AfterValidator(_from_environment)]
-_IsSecret = AfterValidator(_check_secret)
+_IsSecret = _checked_by(
+    secret_of, "must be whsec_ and the base64 of 24 to 64 bytes; `progress-sse hooks secret` makes one"
+)
 _HeaderName = Annotated[str, AfterValidator(_check_header_name)]
 _IsHeaderValue = AfterValidator(_check_header_value)
+_IsPrefix = _checked_by(check_prefix, "must be the beginning of a session id")
+_AreLabels = _checked_by(parse_labels, "must be a list of at most 16 texts of the form key:value")
+_AreCertificates = _checked_by(lambda pem: ssl.create_default_context(cadata=pem), "must have certificates in PEM")
 
 
 class _Entry(BaseModel):
@@ -214,11 +190,11 @@ class _Entry(BaseModel):
     headers_file: dict[_HeaderName, Annotated[_Content, _IsHeaderValue]] = {}
     headers_env: dict[_HeaderName, Annotated[_Variable, _IsHeaderValue]] = {}
     on: Annotated[list[NoticeEvent], Field(min_length=1)] = ["completed", "failed", "cancelled"]
-    prefix: Annotated[StrictStr, AfterValidator(_check_prefix)] = ""
-    label: Annotated[list[StrictStr], AfterValidator(_check_labels)] = []
+    prefix: Annotated[StrictStr, _IsPrefix] = ""
+    label: Annotated[list[StrictStr], _AreLabels] = []
     private: StrictBool = False
     proxy: StrictBool = False
-    ca_file: Annotated[_Content, AfterValidator(_check_ca)] | None = None
+    ca_file: Annotated[_Content, _AreCertificates] | None = None
 
     @model_validator(mode="after")
     def has_a_secret(self) -> Self:

@@ -242,16 +242,12 @@ class Push:
         outbox = self._store.backend.outbox
         if self._key is None:
             self._key = PushKey(await outbox.keep(KEY_NAME, PushKey.generate()))
-        return {
-            f"push:{vendor}": Sender(
-                f"push:{vendor}", self._deliverer(vendor, self._key), outbox, self._clock, PUSH_TRIES
-            )
-            for vendor in self.vendors.hosts
-        }
-
-    def _deliverer(self, vendor: str, key: PushKey) -> PushDeliverer:
-        transport = transport_of(self._verify)
-        return PushDeliverer(vendor, key, self._contact, transport, self._is_wanted, self._on_gone)
+        senders: dict[str, Sender] = {}
+        for vendor in self.vendors.hosts:
+            queue, transport = f"push:{vendor}", transport_of(self._verify)
+            deliverer = PushDeliverer(vendor, self._key, self._contact, transport, self._is_wanted, self._on_gone)
+            senders[queue] = Sender(queue, deliverer, outbox, self._clock, PUSH_TRIES)
+        return senders
 
     async def _is_wanted(self, notice: PushNotice) -> bool:
         """Return whether the browser is still subscribed, as far as the session is still there."""

@@ -4,9 +4,8 @@ Notices are planned by the wall clock, as they outlive the process. A receiver's
 """
 
 import random
-from collections import deque
 from http import HTTPStatus
-from typing import Final, Literal, NamedTuple, TypeAlias, get_args
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from progress_sse.store.outbox import Ending, Later, Taken
 
@@ -20,8 +19,6 @@ MAX_RETRY_AFTER_MS: Final = 3_600_000
 
 
 SendResult: TypeAlias = Literal["delivered", "failed", "dead"]
-
-RESULTS: Final[tuple[SendResult, ...]] = get_args(SendResult)
 
 
 class Try(NamedTuple):
@@ -64,7 +61,7 @@ class Receiver:
     def __init__(self) -> None:
         self._asked_until_ms = 0.0
         self._probe_at_ms = 0.0
-        self._outages: deque[bool] = deque(maxlen=FAILURES_OF_DOWN)
+        self._outages = 0  # One after the other.
         self._probes = 0
 
     @property
@@ -75,14 +72,14 @@ class Receiver:
     @property
     def is_down(self) -> bool:
         """Whether only one notice is tried at a time, now and then."""
-        return len(self._outages) == FAILURES_OF_DOWN and all(self._outages)
+        return self._outages >= FAILURES_OF_DOWN
 
     def result_of(self, taken: Taken, tried: Try, now_ms: int, at_ms: float) -> Ending | Later:
         """Note a try, and return what becomes of its notice. While the receiver is down, its tries are not counted."""
         if tried.verdict is not None:
             return tried.verdict
         was_down = self.is_down
-        self._outages.append(tried.is_outage)
+        self._outages = self._outages + 1 if tried.is_outage else 0
         if tried.has_succeeded:
             self._probes, self._probe_at_ms = 0, 0
             return "delivered"

@@ -116,7 +116,7 @@ class RateLimitedHandler(logging.StreamHandler[TextIO]):
         """Write the record, or count it."""
         now = time.monotonic()
         if now >= self._window_ends_at:
-            self._write_counts()
+            self.write_counts()
             self._window_ends_at = now + WINDOW_S
         location = (record.name, record.levelno, record.pathname, record.lineno)
         count = self._counts[location] = self._counts.get(location, 0) + 1
@@ -132,21 +132,18 @@ class RateLimitedHandler(logging.StreamHandler[TextIO]):
     def write_counts(self) -> None:
         """Write the number of records that were counted but not written, if any."""
         assert self.lock is not None
-        with self.lock:
-            self._write_counts()
-
-    def _write_counts(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        for location, record in self._suppressed.items():
-            summary = copy(record)
-            # Formatted later, with the record's values.
-            summary.msg = f"{self._counts[location] - MAX_RECORDS} more like: {record.msg}"
-            summary.exc_info = summary.exc_text = None
-            super().emit(summary)
-        self._counts.clear()
-        self._suppressed.clear()
+        with self.lock:  # `emit` holds it already.
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            for location, record in self._suppressed.items():
+                summary = copy(record)
+                # Formatted later, with the record's values.
+                summary.msg = f"{self._counts[location] - MAX_RECORDS} more like: {record.msg}"
+                summary.exc_info = summary.exc_text = None
+                super().emit(summary)
+            self._counts.clear()
+            self._suppressed.clear()
 
     def close(self) -> None:
         """Write the counts, and stop."""

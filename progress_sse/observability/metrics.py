@@ -21,7 +21,7 @@ from progress_sse._internal.histogram import Histogram
 from progress_sse.core.asks import AskKind, AskState
 from progress_sse.core.commands import ACTIONS
 from progress_sse.core.model import SessionStatus
-from progress_sse.notices.schedule import RESULTS
+from progress_sse.notices.schedule import SendResult
 from progress_sse.service import PollResult, ProgressService
 from progress_sse.store.command_queue import CommandOutcome
 from progress_sse.store.lease_watcher import Verdict
@@ -154,9 +154,9 @@ class _Metrics(Collector):
         yield _counters("damaged", [], {(): store.backend.damage_count})
 
     def _hook_metrics(self, senders: "Mapping[str, HookSender]") -> Iterator[Metric]:
-        counts = {(name, result): each.results[result] for name, each in senders.items() for result in RESULTS}
+        counts = {(name, result): count for name, each in senders.items() for result, count in each.results.items()}
         lost = {(name, "lost"): each.lost for name, each in senders.items()}
-        yield _counters("hook_notices", ["hook", "result"], {**counts, **lost})
+        yield _counters("hook_notices", ["hook", "result"], {**counts, **lost}, product(senders, get_args(SendResult)))
         waiting = {name: each.waiting for name, each in senders.items() if each.waiting is not None}
         yield _gauges("hook_waiting", ["hook"], waiting)
         yield _gauges("hook_up", ["hook"], {name: each.state == "up" for name, each in senders.items()})

@@ -8,7 +8,6 @@ has to differ from every other.
 """
 
 import base64
-import binascii
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from hashlib import blake2b
@@ -107,7 +106,7 @@ def _to_text(packed: bytes | bytearray) -> str:
 def _from_text(text: str) -> bytes:
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except (ValueError, binascii.Error):
+    except ValueError:
         return b""
 
 

@@ -29,9 +29,13 @@ def encode_notice(
     Where it is too large, it lacks the links, then the labels too, and at last the step. `summary` is the session part
     of its transition.
     """
+    head = (event.encode(), session.progress.updated_at.encode())
+    where = {"position": str(position)} if page is None else {"position": str(position), "page": page}
     for smaller, number in _ever_smaller(session, step):
         listed = encode_listed(smaller, summary if smaller is session else None)
-        body = _encode(event, session.progress.updated_at, listed, position, _shown(smaller, number), page)
+        further = encode_json(_shown(smaller, number) | where)[1:]
+        # Joined of what is encoded, since a commit waits for it.
+        body = b'{"type":"session.%b","timestamp":"%b","data":{"session":%b,%b}' % (*head, listed, further)
         if len(body) <= MAX_BODY_BYTES:
             break
     return body
@@ -54,17 +58,6 @@ def _shown(session: Session, number: int | None) -> dict[str, object]:
     shown = nine_keys(step)
     shown["message"], shown["error"] = cut(step.message), cut(step.error)
     return {"step": shown}
-
-
-def _encode(
-    event: str, timestamp: str, listed: bytes, position: Position, further: dict[str, object], page: str | None
-) -> bytes:
-    """Join what is encoded, since a commit waits for it."""
-    further["position"] = str(position)
-    if page is not None:
-        further["page"] = page
-    head = (event.encode(), timestamp.encode(), listed, encode_json(further)[1:])
-    return b'{"type":"session.%b","timestamp":"%b","data":{"session":%b,%b}' % head
 
 
 def encode_push(event: str, session: Session, epoch: str, subscription: Subscription, made_ms: int) -> bytes:

@@ -35,19 +35,7 @@ _SESSION_EVENT: Final = b'{"session":'
 
 def encode_session(session: Session) -> bytes:
     """Return the session as polling shows it [docs/protocol.md]: an entry per step, started or not, and its details."""
-    progress = session.progress
-    return encode_json(
-        {
-            "session_id": progress.session_id,
-            "current_step": progress.current_step,
-            "total_steps": progress.total_steps,
-            "status": progress.status,
-            "steps": list(_steps(session)),
-            "percentage": session.percentage,
-            "estimated_remaining_ms": session.estimated_remaining_ms,
-            **_optional(session),
-        }
-    )
+    return encode_json(_summary(session, steps=list(_steps(session))))
 
 
 def encode_absent(session_id: str, *, is_gone: bool = False) -> bytes:
@@ -258,13 +246,14 @@ def _pending_step(number: int, definition: StepDefinition, declared_ms: int | No
     return shown
 
 
-def _summary(session: Session) -> dict[str, object]:
+def _summary(session: Session, **steps: object) -> dict[str, object]:
     progress: SessionProgress = session.progress
     return {
         "session_id": progress.session_id,
         "current_step": progress.current_step,
         "total_steps": progress.total_steps,
         "status": progress.status,
+        **steps,
         "percentage": session.percentage,
         "estimated_remaining_ms": session.estimated_remaining_ms,
         **_optional(session),
