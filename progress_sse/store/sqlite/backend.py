@@ -62,12 +62,11 @@ class SqliteBackend:
         self._file = DatabaseFile(path, busy_timeout_s)
         self._damage = DamageLog()
         self._limits = limits
-        self._busy_timeout_s = busy_timeout_s
         self._topics = LocalTopics()
         self._set_up()
 
     def _set_up(self) -> None:
-        self._writer = SqliteWriter(self._file, self._limits, self._busy_timeout_s, self._on_written, self._damage)
+        self._writer = SqliteWriter(self._file, self._limits, self._on_written, self._damage)
         self._reader = SqliteReader(self._file, self._damage)
         self._records = _Records(self._reader)
         self._purging = _Repeated(self._writer.truncate_wal)

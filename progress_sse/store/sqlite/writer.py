@@ -98,17 +98,15 @@ class SqliteWriter:
         self,
         file: DatabaseFile,
         limits: StorageLimits,
-        busy_timeout_s: float,
         on_written: Callable[[Resolved, WriteResults], None],
         damage: DamageLog,
     ) -> None:
-        """Write to `file`, which `open` acquires; a change waits `busy_timeout_s` while another process has it locked.
+        """Write to `file`, which `open` acquires; a change waits its `busy_timeout_s` if another process has it locked.
 
         `on_written` is called in the event loop with the results of each group. What was resolved comes first.
         """
         self._file = file
         self._limits = limits
-        self._busy_timeout_s = busy_timeout_s
         self._on_written = on_written
         self._damage = damage
         self._waiting: deque[Write] = deque()
@@ -156,7 +154,7 @@ class SqliteWriter:
         """
         if not self._is_open:
             raise StoreUnavailableError("The store is closed.")
-        write = Write(work, self._loop.create_future(), time.monotonic() + self._busy_timeout_s)
+        write = Write(work, self._loop.create_future(), time.monotonic() + self._file.busy_timeout_s)
         self._waiting.append(write)
         if not self._is_scheduled:
             self._is_scheduled = True
