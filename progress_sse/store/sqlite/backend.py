@@ -71,11 +71,11 @@ class SqliteBackend:
         self._records = _Records(self._reader)
         self._purging = _Repeated(self._writer.truncate_wal)
         self._resolving = _Repeated(lambda: self._writer.submit(None))
-        self.lists = _Lists(self._reader, self._damage)
-        self.lines = _Lines(self._reader, self._damage)
-        self.histories = _Histories(self._reader, self._writer, self._damage, self._purge_soon)
+        self.lists = _Lists(self._reader)
+        self.lines = _Lines(self._reader)
+        self.histories = _Histories(self._reader, self._writer, self._purge_soon)
         self.leases = LocalLeases()
-        self.outbox = SqliteOutbox(self._reader, self._writer, self._damage, self._purge_soon)
+        self.outbox = SqliteOutbox(self._reader, self._writer, self._purge_soon)
 
     async def open(self) -> None:
         """Acquire the file, check it for damage, and create a missing one; see `Backend.open`."""
@@ -195,16 +195,15 @@ class SqliteBackend:
 @dataclass(frozen=True, slots=True)
 class _Lists:
     reader: SqliteReader
-    damage: DamageLog
     forgets_silently: ClassVar = False
 
     async def list_summaries(
         self, wanted: SessionFilter, limit: int, after: PageCursor | None
     ) -> Sequence[SessionSummary]:
-        return await self.reader.read(list_queries.list_summaries, self.damage, wanted, limit, after)
+        return await self.reader.read(list_queries.list_summaries, self.reader.damage, wanted, limit, after)
 
     async def load_summaries(self, session_ids: Collection[str]) -> Mapping[str, SessionSummary]:
-        return await self.reader.read(list_queries.load_summaries, self.damage, session_ids)
+        return await self.reader.read(list_queries.load_summaries, self.reader.damage, session_ids)
 
     async def count_by_status(self) -> Mapping[SessionStatus, int]:
         return await self.reader.read(queries.count_by_status)
@@ -213,10 +212,9 @@ class _Lists:
 @dataclass(frozen=True, slots=True)
 class _Lines:
     reader: SqliteReader
-    damage: DamageLog
 
     async def read_lines(self, session_id: str, after: int) -> StoredLines | None:
-        return await self.reader.read(log_lines.load, session_id, after, self.damage)
+        return await self.reader.read(log_lines.load, session_id, after, self.reader.damage)
 
     async def find_line_key(self, session_id: str, name: str) -> str | None:
         return await self.reader.read(log_lines.find_key, session_id, name)
@@ -228,11 +226,10 @@ class _Histories:
 
     reader: SqliteReader
     writer: SqliteWriter
-    damage: DamageLog
     purge_soon: Callable[[], None]
 
     async def load(self, profile: str) -> History:
-        return await self.reader.read(histories.load, profile, self.damage)
+        return await self.reader.read(histories.load, profile, self.reader.damage)
 
     async def forget(self, profile: str, cells: Collection[Cell] | None = None) -> None:
         await self.writer.submit(partial(histories.forget, profile=profile, cells=cells))
