@@ -247,14 +247,12 @@ class _Records:
     async def load(self, session_id: str) -> Record | None:
         record = self._cache.get(session_id)
         if record is None:
-            # Cancelling the first caller must not cancel the load of the others.
-            record = await asyncio.shield(self._loads.get(session_id) or self._begin_load(session_id))
+            load = self._loads.get(session_id)
+            if load is None:
+                load = self._loads[session_id] = self._reader.read(queries.load, session_id)
+                load.add_done_callback(partial(self._end_load, session_id))
+            record = await asyncio.shield(load)  # Cancelling the first caller must not cancel the load of the others.
         return record
-
-    def _begin_load(self, session_id: str) -> asyncio.Future[Record | None]:
-        load = self._loads[session_id] = self._reader.read(queries.load, session_id)
-        load.add_done_callback(partial(self._end_load, session_id))
-        return load
 
     def _end_load(self, session_id: str, load: asyncio.Future[Record | None]) -> None:
         if self._loads.get(session_id) is not load:
