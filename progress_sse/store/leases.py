@@ -86,8 +86,6 @@ class LocalLeases:
 
     def on_commit(self, change: Change) -> None:
         """Note the signs of a change that was committed."""
-        if not change.signs and change.record is not None and not change.is_fresh:
-            return
         if change.record is None or change.is_fresh:
             self._signs.pop(change.session_id, None)
             self._checks.plan(change.session_id, math.inf)

@@ -210,22 +210,19 @@ class MemoryBackend:
         if change.record is None:
             self._sessions.pop(change.session_id, None)
         else:
-            self._store(stored, change, change.record)
+            if stored is None and len(self._sessions) >= self._limits.max_sessions:
+                raise StoreFullError
+            if stored is None or change.is_fresh:
+                stored = self._sessions[change.session_id] = _StoredSession(change.record)
+                self._keyrings.adopt(change.session_id)
+            stored.record = change.record
+            stored.add(change, self._limits)
         self.lists.update(before, change.record.session.progress if change.record else None)
         self._keyrings.add(change.session_id, change.keys)
         if change.record is None:
             self._keyrings.orphan(change.session_id)
         if change.lesson is not None:
             self.histories.teach(change.lesson)
-
-    def _store(self, stored: _StoredSession | None, change: Change, record: Record) -> None:
-        if stored is None and len(self._sessions) >= self._limits.max_sessions:
-            raise StoreFullError
-        if stored is None or change.is_fresh:
-            stored = self._sessions[change.session_id] = _StoredSession(record)
-            self._keyrings.adopt(change.session_id)
-        stored.record = record
-        stored.add(change, self._limits)
 
     async def find_idempotency_key(self, session_id: str, name: str) -> RememberedKey | None:
         """Return the last use of the key, or `None`."""

@@ -134,7 +134,7 @@ class _Queue:
         self.lanes.setdefault(entry.notice.lane, deque()).append(entry.notice.notice_id)
         self.plan(entry)
 
-    def remove(self, notice_id: str) -> Entry:
+    def remove(self, notice_id: str) -> None:
         """Let a notice wait no more, and the next of its lane come first."""
         entry = self.waiting.pop(notice_id)
         self.bytes -= entry.size
@@ -145,7 +145,6 @@ class _Queue:
             del self.lanes[entry.notice.lane]
         elif not (first := self.waiting[lane[0]]).claim:
             self.plan(first)
-        return entry
 
     def plan(self, entry: Entry) -> None:
         is_first = self.lanes[entry.notice.lane][0] == entry.notice.notice_id
@@ -244,10 +243,9 @@ class LocalOutbox:
             queue.plan(entry)
         else:
             queue.remove(taken.notice_id)
-        if result == "delivered":
-            await self._delete([taken.notice_id])
-            return True
-        if result == "dead":
+            if result == "delivered":
+                await self._delete([taken.notice_id])
+                return True
             entry.is_dead = True
             queue.dead[taken.notice_id] = entry
         await self._store([entry])

@@ -70,11 +70,6 @@ class FollowedSession:
         return self.shown.record if self.shown is not None else None
 
     @property
-    def epoch(self) -> str | None:
-        """The epoch that its listeners know."""
-        return _epoch(self.record)
-
-    @property
     def newest(self) -> KnownState:
         """The newest state that was read or shown."""
         return self.last_read if self.shown is None or self.shown.revision < self.last_read.revision else self.shown
@@ -85,11 +80,6 @@ class FollowedSession:
             self.last_read = KnownState(result.record, result.revision)
         if self.shown is None:
             self.shown = self.last_read
-
-    def is_in_another_epoch(self, result: ReadResult) -> bool:
-        """Whether the state that was read does not continue the state that the listeners know."""
-        known = self.epoch
-        return known is not None and known != _epoch(result.record)
 
     def is_outdated(self, message: ChangeMessage) -> bool:
         """Whether the message is an echo, or of an epoch that is known to be over."""
@@ -199,7 +189,8 @@ class FollowedSessions:
         session = self._sessions.get(channel)
         if session is not None:
             session.on_read(result)
-            if session.is_in_another_epoch(result):  # A server that loses data sends no message.
+            known = _epoch(session.record)
+            if known is not None and known != _epoch(result.record):  # A server that loses data sends no message.
                 self.on_gap(channel)
 
     async def on_commit(self, channel: str, change: Change, revision: int | None) -> None:
@@ -211,7 +202,10 @@ class FollowedSessions:
             session.ended_epochs.append(change.expected.epoch)
         if revision is None or not session.is_next(change):
             if revision is None or revision > session.notified_revision:
-                await self._catch_up_or_retry(channel)
+                try:
+                    await self._catch_up(channel)
+                except ProblemError:
+                    self.on_gap(channel)
         elif revision > session.notified_revision:
             session.notify(to_notification(change), revision)
 
@@ -251,13 +245,7 @@ class FollowedSessions:
 
     def _epoch_of(self, channel: str) -> str | None:
         session = self._sessions.get(channel)
-        return session.epoch if session is not None else None
-
-    async def _catch_up_or_retry(self, channel: str) -> None:
-        try:
-            await self._catch_up(channel)
-        except ProblemError:
-            self.on_gap(channel)
+        return _epoch(session.record) if session is not None else None
 
     async def _catch_up(self, channel: str) -> None:
         session = self._sessions.get(channel)

@@ -62,21 +62,20 @@ class SqliteBackend:
         self._file = DatabaseFile(path, busy_timeout_s)
         self._damage = DamageLog()
         self._limits = limits
-        self._busy_timeout_s = busy_timeout_s
         self._topics = LocalTopics()
         self._set_up()
 
     def _set_up(self) -> None:
-        self._writer = SqliteWriter(self._file, self._limits, self._busy_timeout_s, self._on_written, self._damage)
+        self._writer = SqliteWriter(self._file, self._limits, self._on_written, self._damage)
         self._reader = SqliteReader(self._file, self._damage)
         self._records = _Records(self._reader)
         self._purging = _Repeated(self._writer.truncate_wal)
         self._resolving = _Repeated(lambda: self._writer.submit(None))
-        self.lists = _Lists(self._reader, self._damage)
-        self.lines = _Lines(self._reader, self._damage)
-        self.histories = _Histories(self._reader, self._writer, self._damage, self._purge_soon)
+        self.lists = _Lists(self._reader)
+        self.lines = _Lines(self._reader)
+        self.histories = _Histories(self._reader, self._writer, self._purge_soon)
         self.leases = LocalLeases()
-        self.outbox = SqliteOutbox(self._reader, self._writer, self._damage, self._purge_soon)
+        self.outbox = SqliteOutbox(self._reader, self._writer, self._purge_soon)
 
     async def open(self) -> None:
         """Acquire the file, check it for damage, and create a missing one; see `Backend.open`."""
@@ -196,16 +195,15 @@ class SqliteBackend:
 @dataclass(frozen=True, slots=True)
 class _Lists:
     reader: SqliteReader
-    damage: DamageLog
     forgets_silently: ClassVar = False
 
     async def list_summaries(
         self, wanted: SessionFilter, limit: int, after: PageCursor | None
     ) -> Sequence[SessionSummary]:
-        return await self.reader.read(list_queries.list_summaries, self.damage, wanted, limit, after)
+        return await self.reader.read(list_queries.list_summaries, self.reader.damage, wanted, limit, after)
 
     async def load_summaries(self, session_ids: Collection[str]) -> Mapping[str, SessionSummary]:
-        return await self.reader.read(list_queries.load_summaries, self.damage, session_ids)
+        return await self.reader.read(list_queries.load_summaries, self.reader.damage, session_ids)
 
     async def count_by_status(self) -> Mapping[SessionStatus, int]:
         return await self.reader.read(queries.count_by_status)
@@ -214,10 +212,9 @@ class _Lists:
 @dataclass(frozen=True, slots=True)
 class _Lines:
     reader: SqliteReader
-    damage: DamageLog
 
     async def read_lines(self, session_id: str, after: int) -> StoredLines | None:
-        return await self.reader.read(log_lines.load, session_id, after, self.damage)
+        return await self.reader.read(log_lines.load, session_id, after, self.reader.damage)
 
     async def find_line_key(self, session_id: str, name: str) -> str | None:
         return await self.reader.read(log_lines.find_key, session_id, name)
@@ -229,11 +226,10 @@ class _Histories:
 
     reader: SqliteReader
     writer: SqliteWriter
-    damage: DamageLog
     purge_soon: Callable[[], None]
 
     async def load(self, profile: str) -> History:
-        return await self.reader.read(histories.load, profile, self.damage)
+        return await self.reader.read(histories.load, profile, self.reader.damage)
 
     async def forget(self, profile: str, cells: Collection[Cell] | None = None) -> None:
         await self.writer.submit(partial(histories.forget, profile=profile, cells=cells))
@@ -251,14 +247,12 @@ class _Records:
     async def load(self, session_id: str) -> Record | None:
         record = self._cache.get(session_id)
         if record is None:
-            # Cancelling the first caller must not cancel the load of the others.
-            record = await asyncio.shield(self._loads.get(session_id) or self._begin_load(session_id))
+            load = self._loads.get(session_id)
+            if load is None:
+                load = self._loads[session_id] = self._reader.read(queries.load, session_id)
+                load.add_done_callback(partial(self._end_load, session_id))
+            record = await asyncio.shield(load)  # Cancelling the first caller must not cancel the load of the others.
         return record
-
-    def _begin_load(self, session_id: str) -> asyncio.Future[Record | None]:
-        load = self._loads[session_id] = self._reader.read(queries.load, session_id)
-        load.add_done_callback(partial(self._end_load, session_id))
-        return load
 
     def _end_load(self, session_id: str, load: asyncio.Future[Record | None]) -> None:
         if self._loads.get(session_id) is not load:

@@ -45,7 +45,7 @@ class DatabaseFile:
     """
 
     def __init__(self, path: Path, busy_timeout_s: float) -> None:
-        self._busy_timeout_s = busy_timeout_s
+        self.busy_timeout_s = busy_timeout_s
         self._keeper: sqlite3.Connection | None = None
         self._files: Mapping[Path, FileId | None] = {}
         self.publishing = threading.Lock()
@@ -138,7 +138,7 @@ class DatabaseFile:
 
     def _connect(self, mode: str) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            f"{self._path.path.as_uri()}?{mode}", uri=True, timeout=self._busy_timeout_s, isolation_level=None
+            f"{self._path.path.as_uri()}?{mode}", uri=True, timeout=self.busy_timeout_s, isolation_level=None
         )
         # What is no UTF-8 has surrogates, so one damaged row does not hide those that follow it.
         connection.text_factory = lambda text: text.decode(errors="surrogateescape")

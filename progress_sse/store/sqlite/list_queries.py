@@ -21,7 +21,7 @@ _COLUMNS: Final = ", ".join(
     f"sessions.{name}"
     for name in ("session_id", "state", "created_at", "updated_at", "listed", "n", "current_step", "epoch")
 )
-"""As `_summary` takes them."""
+"""As `_readable` takes them."""
 
 MAX_COUNTED: Final = 10_000
 """Rows up to which the size of a set is counted; the larger ones count as equal."""
@@ -157,15 +157,11 @@ def _page(
 
 def _readable(rows: Iterable[tuple[Any, ...]], damage: DamageLog) -> list[tuple[SessionSummary, Position]]:
     found = []
-    for row in rows:
+    for session_id, state, created_at, updated_at, listed, n, current_step, epoch in rows:
         try:
-            found.append(_summary(row))
+            data = unsealed(listed, session_id, header(n, state, current_step, created_at, updated_at))
+            summary = SessionSummary(session_id, state, created_at, updated_at, data)
+            found.append((summary, checked_position(epoch, n)))
         except UNREADABLE as error:
-            damage.record(row[0], error)
+            damage.record(session_id, error)
     return found
-
-
-def _summary(row: tuple[Any, ...]) -> tuple[SessionSummary, Position]:
-    session_id, state, created_at, updated_at, listed, n, current_step, epoch = row
-    data = unsealed(listed, session_id, header(n, state, current_step, created_at, updated_at))
-    return SessionSummary(session_id, state, created_at, updated_at, data), checked_position(epoch, n)

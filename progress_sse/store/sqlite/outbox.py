@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from progress_sse._internal.tasks import has_failed
-from progress_sse.store.health import DamageLog
 from progress_sse.store.outbox import Entry, LocalOutbox, Notice, Taken
 from progress_sse.store.sqlite import notices
 from progress_sse.store.sqlite.reader import SqliteReader
@@ -16,14 +15,11 @@ class SqliteOutbox(LocalOutbox):
 
     unsaved = 0
 
-    def __init__(
-        self, reader: SqliteReader, writer: SqliteWriter, damage: DamageLog, purge_soon: Callable[[], None]
-    ) -> None:
+    def __init__(self, reader: SqliteReader, writer: SqliteWriter, purge_soon: Callable[[], None]) -> None:
         """Begin empty; see `open`."""
         super().__init__()
         self._reader = reader
         self._writer = writer
-        self._damage = damage
         self._purge_soon = purge_soon
         self._gone = set[str]()  # Stays until the file has lost them, as it may be locked or read-only for a while.
 
@@ -58,7 +54,8 @@ class SqliteOutbox(LocalOutbox):
         taken = await super().take(queue, now_ms, most)
         if not taken:
             return ()
-        bodies = await self._reader.read(notices.load_bodies, queue, [each.notice_id for each in taken], self._damage)
+        ids = [each.notice_id for each in taken]
+        bodies = await self._reader.read(notices.load_bodies, queue, ids, self._reader.damage)
         for each in taken:
             if each.notice_id not in bodies:
                 await self.settle(each, "delivered", now_ms)

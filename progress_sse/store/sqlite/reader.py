@@ -25,7 +25,7 @@ class SqliteReader:
         self._thread = ThreadPoolExecutor(1, "sqlite-reader")
         self._connection: sqlite3.Connection | None = None
         self._health = HealthLog("Reading the store")
-        self._damage = damage
+        self.damage = damage
 
     async def aclose(self) -> None:
         """Close the connection, after the reads that are queued."""
@@ -56,7 +56,7 @@ class SqliteReader:
             if isinstance(error, sqlite3.Error):
                 self._health.record(error)
             else:
-                self._damage.record(args[0], error)
+                self.damage.record(args[0], error)
             raise StoreUnavailableError from error
         self._health.record(None)
         return result

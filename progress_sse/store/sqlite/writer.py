@@ -98,17 +98,15 @@ class SqliteWriter:
         self,
         file: DatabaseFile,
         limits: StorageLimits,
-        busy_timeout_s: float,
         on_written: Callable[[Resolved, WriteResults], None],
         damage: DamageLog,
     ) -> None:
-        """Write to `file`, which `open` acquires; a change waits `busy_timeout_s` while another process has it locked.
+        """Write to `file`, which `open` acquires; a change waits its `busy_timeout_s` if another process has it locked.
 
         `on_written` is called in the event loop with the results of each group. What was resolved comes first.
         """
         self._file = file
         self._limits = limits
-        self._busy_timeout_s = busy_timeout_s
         self._on_written = on_written
         self._damage = damage
         self._waiting: deque[Write] = deque()
@@ -156,7 +154,7 @@ class SqliteWriter:
         """
         if not self._is_open:
             raise StoreUnavailableError("The store is closed.")
-        write = Write(work, self._loop.create_future(), time.monotonic() + self._busy_timeout_s)
+        write = Write(work, self._loop.create_future(), time.monotonic() + self._file.busy_timeout_s)
         self._waiting.append(write)
         if not self._is_scheduled:
             self._is_scheduled = True
@@ -276,18 +274,16 @@ class SqliteWriter:
                 connection.execute("COMMIT")
                 self._check_in_place()  # Or it may have gone to a file without a name.
                 self._report(resolved, results)
-        except DamagedRowError as found:
-            self._recover(found)
-            self._session_count = session_count
-            self._rows.clear()
-            self._damage.record(found.write.session_id, found.__cause__)
-            self._report(Resolved(), [(found.write, not_applied(found))])
-            self._waiting.extendleft(write for write in reversed(group) if write is not found.write)
         except Exception as error:  # noqa: BLE001 - every waiting caller must get an answer
             self._recover(error)
             self._session_count = session_count
             self._rows.clear()
-            self._fail(group, error, translate)
+            if isinstance(error, DamagedRowError):
+                self._damage.record(error.write.session_id, error.__cause__)
+                self._report(Resolved(), [(error.write, not_applied(error))])
+                self._waiting.extendleft(write for write in reversed(group) if write is not error.write)
+            else:
+                self._fail(group, error, translate)
         else:
             self._in_doubt.clear()
             self._health.record(None)
@@ -315,23 +311,19 @@ class SqliteWriter:
         return Resolved(notifications, notices.stored(connection, doubtful))
 
     def _apply(self, connection: sqlite3.Connection, write: Write) -> Exception | None:
-        try:
-            return self._applied(connection, write)
-        except (sqlite3.IntegrityError, *UNREADABLE) as error:
-            raise DamagedRowError(write) from error
-
-    def _applied(self, connection: sqlite3.Connection, write: Write) -> Exception | None:
-        if write.work is None:
-            connection.execute(f"PRAGMA user_version = {schema.VERSION}")
-            return None
-        if not isinstance(write.work, EncodedChange):
-            write.work(connection)
-            return None
         has_room = self._session_count < self._limits.max_sessions
         try:
-            self._session_count += mutations.write(connection, self._rows, write.work, self._limits, has_room=has_room)
+            if isinstance(write.work, EncodedChange):
+                count = mutations.write(connection, self._rows, write.work, self._limits, has_room=has_room)
+                self._session_count += count
+            elif write.work is not None:
+                write.work(connection)
+            else:
+                connection.execute(f"PRAGMA user_version = {schema.VERSION}")
         except (ConflictError, StoreFullError) as refusal:
             return refusal
+        except (sqlite3.IntegrityError, *UNREADABLE) as error:
+            raise DamagedRowError(write) from error
         return None
 
     def _report(self, resolved: Resolved, results: WriteResults) -> None:
