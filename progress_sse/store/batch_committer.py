@@ -162,8 +162,7 @@ class BatchCommitter:
             self.reader_requests.update(_moved_requests(builder))
         if change.lesson is not None:
             self.runs_learned += 1
-        if change.lines:
-            self.line_count += len(change.lines)
+        self.line_count += len(change.lines)
         if self.on_commit is not None:
             self.on_commit(change)
 

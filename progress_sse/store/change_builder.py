@@ -1,6 +1,6 @@
 """The change that a batch of commands makes to a stored session."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -233,16 +233,12 @@ class ChangeBuilder:
                     self._steps_with_parts.append(step)
             elif outcome.event == "session":
                 self._entries.append(LogEntry(position.offset, 0, session_json.encode_session_event(session)))
-            else:
-                self._reset_log(outcome.steps)
+            else:  # The entries so far go, but not the steps that they name: a snapshot shows all of it.
+                self._steps.update(outcome.steps)
+                self._steps.update(entry.step for entry in self._entries if entry.step)
+                self._entries.clear()
+                self._resets_log = True
         self.record = Record(session, position)
-
-    def _reset_log(self, steps: Iterable[int]) -> None:
-        """Drop the entries so far, but not the steps that they name: a snapshot shows all of it."""
-        self._steps.update(steps)
-        self._steps.update(entry.step for entry in self._entries if entry.step)
-        self._entries.clear()
-        self._resets_log = True
 
 
 def _effect(command: Command, *, existed: bool) -> Effect:

@@ -245,9 +245,7 @@ class SessionSummary:
 
     def is_of(self, wanted: SessionFilter) -> bool:
         """Return whether it belongs to a list."""
-        if not wanted.labels:
-            return wanted.matches(self.session_id, self.state, {})
-        return wanted.matches(self.session_id, self.state, self.labels)
+        return wanted.matches(self.session_id, self.state, self.labels if wanted.labels else {})
 
 
 @dataclass(frozen=True, slots=True)

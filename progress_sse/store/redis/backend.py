@@ -57,7 +57,7 @@ from progress_sse.store.redis.pipeline import (
     RedisCommandExecutor,
 )
 from progress_sse.store.redis.pubsub import ClusterPubSub, RedisPubSub
-from progress_sse.store.redis.session_index import IndexPages, SessionIndex
+from progress_sse.store.redis.session_index import SessionIndex
 from progress_sse.store.redis.topics import PubSub, RedisTopics
 from progress_sse.store.redis.topology import Topology
 from progress_sse.store.redis.url import close_pool, cluster_seeds, connection_pool, database
@@ -114,8 +114,7 @@ class RedisBackend:
             self._executor = ClusterCommandExecutor(topology)
             make_pubsub = partial(ClusterPubSub, topology)
         parts = self._executor, self._keyspace, self._decode
-        self.lists = IndexPages(*parts)
-        self._index = SessionIndex(*parts, self.lists)
+        self.lists = SessionIndex(*parts)
         self.histories = RedisHistories(*parts)
         self.leases = RedisLeases(*parts, self._lifetime_ms)
         self.outbox = RedisOutbox(*parts, is_cluster=self._pool is None)
@@ -216,7 +215,7 @@ class RedisBackend:
         """Apply the change; see `Backend.commit`."""
         known = self._known_state(change.session_id)
         before = _progress_at(known.record, change.expected)
-        entry = await self._index.enter(change, before, self._limits.max_sessions)
+        entry = await self.lists.enter(change, before, self._limits.max_sessions)
         await self.leases.before_commit(change)
         await self.outbox.enter(change)
         keys, common = self._script_of(change.session_id, known)
@@ -229,14 +228,14 @@ class RedisBackend:
             raise SignSeenError
         if outcome not in (scripts.APPLIED, scripts.APPLIED_BEFORE):
             if entry is not None and entry != former_entry:
-                await self._index.withdraw(change, entry)
+                await self.lists.withdraw(change, entry)
             raise OutcomeUnknownError if outcome == scripts.IN_DOUBT and command.was_in_doubt else ConflictError
         if not change.has_lines_alone:
             if change.record is None or outcome == scripts.APPLIED_BEFORE:  # Others may have changed the session since.
                 self._cache.drop(change.session_id)
             else:
                 self._cache.put(change.session_id, change.record, int(revision))
-            await self._index.leave(change, before, entry, former_entry)
+            await self.lists.leave(change, before, entry, former_entry)
         if change.is_visible:
             self._publish_in_cluster(change)
             await self._followed.on_commit(keys.channel, change, int(revision) if outcome == scripts.APPLIED else None)
@@ -329,10 +328,10 @@ class RedisBackend:
         """Remove old sessions, each unless it has changed meanwhile; see `Backend.expire`."""
         self._cache.drop_unused()  # There may be no message here of a removal by another process.
         removed = 0
-        async for sessions in self._index.pages_before(created_before):
+        async for sessions in self.lists.pages_before(created_before):
             removals = [removal(each.session_id, position) for each, position in sessions if should_remove(each)]
             removed += await commit_all(self, removals, is_damage)
-        await self._index.clean_sets(created_before)
+        await self.lists.clean_sets(created_before)
         return removed
 
 

@@ -183,14 +183,12 @@ def _unsealed_listed(session_id: str, fields: Sequence[bytes], listed: bytes) ->
 
 def decode_entries(session_id: str, entries: Iterable[Any]) -> Sequence[LogEntry]:
     """Return transitions that the script `READ` returned."""
-    return [_decode_entry(session_id, entry) for entry in entries]
-
-
-def _decode_entry(session_id: str, entry: Any) -> LogEntry:
-    name, (_, step, _, data, _, _, _, expected) = entry
-    decoded = LogEntry(int(name.partition(b"-")[0]), int(step), data)
-    if _checksum(session_id, decoded) != int(expected):
-        raise ValueError("a transition has another checksum")
+    decoded = []
+    for name, (_, step, _, data, _, _, _, expected) in entries:
+        entry = LogEntry(int(name.partition(b"-")[0]), int(step), data)
+        if _checksum(session_id, entry) != int(expected):
+            raise ValueError("a transition has another checksum")
+        decoded.append(entry)
     return decoded
 
 

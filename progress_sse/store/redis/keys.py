@@ -92,20 +92,16 @@ class Keyspace:
         """Sorted set: the fingerprint of each profile that was taught, and when it was taught last."""
         self.orphans = f"{prefix}:orphans"
         """Sorted set: the fingerprint of each id whose session was removed and whose idempotency keys are kept."""
+        self.list_channels = [f"{prefix}:{{lists-{number}}}:{database}" for number in range(LIST_CHANNELS)]
+        """The channels on which the changes of all sessions are published."""
 
     def labelled(self, label: Label) -> str:
         """Return the key of the sorted set of the sessions with a label, and perhaps of others; see `set_member`."""
         return f"{self._index_slot}:b:{fingerprint(':'.join(label))}"
 
-    @property
-    def list_channels(self) -> Sequence[str]:
-        """The channels on which the changes of all sessions are published."""
-        return [f"{self._prefix}:{{lists-{number}}}:{self._database}" for number in range(LIST_CHANNELS)]
-
     def list_channel(self, session_id: str) -> str:
         """Return the one of `list_channels` for a session."""
-        number = int(fingerprint(session_id)[:4], 16) % LIST_CHANNELS
-        return f"{self._prefix}:{{lists-{number}}}:{self._database}"
+        return self.list_channels[int(fingerprint(session_id)[:4], 16) % LIST_CHANNELS]
 
     def waiting(self, queue: str) -> str:
         """Return the key of a sorted set: the places of the notices that wait for a receiver, and when each is due."""

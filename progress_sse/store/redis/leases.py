@@ -161,12 +161,8 @@ class RedisLeases:
 
         A server that has just begun does not know for how long the clock has stood still, and returns none.
         """
-        return await self._tick(monotonic, MAX_OVERDUE if self._is_moving else 0)
-
-    @property
-    def _is_moving(self) -> bool:
-        """Whether this server moves the clock, or has seen another one move it."""
-        return self._time.has_moved or self._time.owner == self._server.encode()
+        is_moving = self._time.has_moved or self._time.owner == self._server.encode()  # By another one, or by this.
+        return await self._tick(monotonic, MAX_OVERDUE if is_moving else 0)
 
     async def _tick(self, monotonic: float, most: int) -> Sequence[str]:
         lease_time = self._time

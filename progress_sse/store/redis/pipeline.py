@@ -79,10 +79,6 @@ class PendingCommand:
         run = ("EVAL", self.script.source) if self.with_source else ("EVALSHA", self.script.sha)
         return (*run, len(self.keys), *self.keys, *self.arguments)
 
-    def mark_not_run(self) -> None:
-        """Record that a node refused it without running it, so that it can be sent elsewhere."""
-        self.was_sent, self.is_asking = self.was_in_doubt, False
-
     def give_up(self) -> None:
         """Fail: nothing was done, if the command was never sent or is a read; otherwise the outcome is unknown."""
         self.expiry.cancel()
@@ -289,7 +285,7 @@ class ClusterCommandExecutor(CommandExecutor):
 
     def redirect(self, command: PendingCommand, error: RedisError) -> None:
         """Send a command that a node has refused to another node, or later."""
-        command.mark_not_run()
+        command.was_sent, command.is_asking = command.was_in_doubt, False  # The node refused it without running it.
         if isinstance(error, MovedError):
             self.topology.apply_move(error)
             self.submit(command)

@@ -87,10 +87,8 @@ class RedisPubSub:
 
     def unsubscribe(self, channel: str) -> None:
         """End the subscription; at once, and without waiting."""
-        confirmed = self._subscriptions.pop(channel, None)
-        if confirmed is not None:
-            confirmed.cancel()
-            self._request(channel, is_wanted=False)
+        if channel in self._subscriptions:
+            self.detach(channel).cancel()
 
     @property
     def is_idle(self) -> bool:

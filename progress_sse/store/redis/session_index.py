@@ -66,7 +66,7 @@ class IndexPages:
         """Return a page of a list; see `Lists.list_summaries`."""
         summaries: list[SessionSummary] = []
         async for entries in self._pages(wanted, limit, after):
-            found = await self.find(entries)
+            found = await self._find_all(entries)
             summaries += (each for each, _ in filter(None, found.values()) if each.is_of(wanted))
             if len(summaries) >= limit:
                 break
@@ -87,7 +87,7 @@ class IndexPages:
             after = PageCursor(page[-1].created_at, page[-1].session_id)
         return counts
 
-    async def find(self, entries: Sequence[bytes]) -> Mapping[bytes, Found]:
+    async def _find_all(self, entries: Sequence[bytes]) -> Mapping[bytes, Found]:
         """Return the session of each entry of the index that is not damaged; `None` if the entry is stray."""
         return _undamaged(entries, await asyncio.gather(*map(self._find, entries), return_exceptions=True))
 
@@ -136,16 +136,8 @@ class IndexPages:
         return sorted((each for each in found if end is None or each < end), reverse=True)
 
 
-class SessionIndex:
-    """Enters sessions into the index, and removes them."""
-
-    def __init__(
-        self, executor: CommandExecutor, keyspace: Keyspace, decode: CheckedDecoder, pages: IndexPages
-    ) -> None:
-        self._executor = executor
-        self._keyspace = keyspace
-        self._decode = decode
-        self._pages = pages
+class SessionIndex(IndexPages):
+    """Enters sessions into the index, too, and removes them."""
 
     def _sets_of(self, progress: SessionProgress | None) -> frozenset[str]:
         if progress is None:
@@ -206,7 +198,7 @@ class SessionIndex:
     async def pages_before(self, created_before: str) -> AsyncIterator[Sequence[tuple[SessionSummary, Position]]]:
         """Yield the sessions created before the time stamp, oldest first, and remove stray entries among them."""
         async for entries in self._members(self._keyspace.index, f"({created_before}"):
-            found = await self._pages.find(entries)
+            found = await self._find_all(entries)
             stray = [entry for entry, each in found.items() if each is None and _is_old(entry)]
             await asyncio.gather(*(self._remove(entry.decode(), [self._keyspace.unfinished]) for entry in stray))
             yield list(filter(None, found.values()))
@@ -219,7 +211,7 @@ class SessionIndex:
 
     async def _clean_set(self, key: str, created_before: str) -> None:
         async for members in self._members(key, f"({created_before}"):
-            found = await self._pages.find(list({entry_of(member) for member in members}))
+            found = await self._find_all(list({entry_of(member) for member in members}))
             for member, offset in self._decode.each(key, lambda each: (each, split_set_member(each)[2]), members):
                 if self._is_over(key, member, offset, found.get(entry_of(member), False)):
                     await self._leave("", "", member.decode(), f"{member.decode()}\0", [key])
