@@ -122,9 +122,8 @@ def test_the_thread_takes_no_signal_of_the_job() -> None:
     assert subprocess.run([sys.executable, "-c", SIGNALS], timeout=100, check=False).returncode == 0
 
 
-REGISTERED_BEFORE = """
+AT_EXIT = """
     import atexit, os
-    from functools import partial
 
     def last():
         progress.step(1).complete()
@@ -132,26 +131,17 @@ REGISTERED_BEFORE = """
         os.write(1, f"lost {progress.lost}\\n".encode())
 
     atexit.register(last)                  # Runs after the functions that are registered later.
-    from progress_sse import Progress
-
-    progress = Progress(steps=["One", "Two"])
-    progress.step(1).start()
 """
 
-FIRST_REPORT = """
-    import atexit, os
-
-    def last():
-        progress.step(1).start()
-        progress.step(1).complete()
-        progress.step(2).start()
-        os.write(1, f"lost {progress.lost}\\n".encode())
-
-    atexit.register(last)
+CREATION = """
     from progress_sse import Progress
 
     progress = Progress(steps=["One", "Two"])
 """
+
+REGISTERED_BEFORE = f"{AT_EXIT}{CREATION}    progress.step(1).start()\n"
+
+FIRST_REPORT = AT_EXIT.replace("last():", "last():\n        progress.step(1).start()") + CREATION
 
 WITHOUT_A_THREAD = """
     import atexit, os
@@ -173,15 +163,8 @@ WITHOUT_A_THREAD = """
     progress = Progress(steps=["One", "Two"])
 """
 
-ON_A_LOOP_THAT_HAS_ENDED = """
-    import asyncio, atexit, os
-
-    def last():
-        progress.step(1).complete()
-        progress.step(2).start()
-        os.write(1, f"lost {progress.lost}\\n".encode())
-
-    atexit.register(last)
+ON_A_LOOP_THAT_HAS_ENDED = f"""{AT_EXIT}
+    import asyncio
     from progress_sse import AsyncProgress
 
     async def main():
