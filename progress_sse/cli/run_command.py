@@ -325,11 +325,11 @@ class Execution:
         """Run it, and return its exit status, and the error of its step where that is not 0."""
         tail = Tail()
         streams = []
-        for ends, (own, *others) in self._copies.items():
-            receivers: list[Receiver] = [tail.add] if _STDERR in (own, *others) else []
+        for ends, owns in self._copies.items():
+            receivers: list[Receiver] = [tail.add] if _STDERR in owns else []
             receivers += [output.receiver()] if output is not None else []
             receivers += [LoggedLines(log_lines).add] if log_lines is not None else []
-            streams.append(CopiedStream(own, receivers, own == _STDOUT, others, ends))
+            streams.append(CopiedStream(owns, ends, receivers, is_vital=owns[0] == _STDOUT))
         # An ignored SIGCHLD, which may be inherited, would never come.
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         try:
