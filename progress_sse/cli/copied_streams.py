@@ -33,9 +33,6 @@ _TERMINAL_BYTES: Final = 2**16
 _LOOK_MS: Final = 1000
 """Milliseconds between two looks whether our terminal has come back to us; shells do not always signal that."""
 
-_STDOUT: Final = 1
-_STDERR: Final = 2
-
 _INSIDE_CHARACTERS: Final = bytes(range(0x80, 0xC0))  # Bytes that go on with a character of UTF-8.
 
 
@@ -48,21 +45,19 @@ class Tail:
 
     def __init__(self, max_bytes: int = MAX_TAIL_BYTES) -> None:
         self._max_bytes = max_bytes
-        self._kept = b""
-        self._is_cut = False
+        self._kept = b""  # With one byte more, which shows that the text was cut.
 
     def add(self, chunk: bytes) -> None:
         """Take in the next piece."""
-        kept = self._kept + chunk
-        self._is_cut = self._is_cut or len(kept) > self._max_bytes
-        self._kept = kept[-self._max_bytes :]
+        self._kept = (self._kept + chunk)[-self._max_bytes - 1 :]
 
     def text(self) -> str:
         """Return them as plain text, from the beginning of a line if there is one."""
-        kept = self._kept
-        if self._is_cut and b"\n" in kept[:-1]:
+        kept = self._kept[-self._max_bytes :]
+        is_cut = len(self._kept) > self._max_bytes
+        if is_cut and b"\n" in kept[:-1]:
             kept = kept.partition(b"\n")[2]
-        elif self._is_cut:
+        elif is_cut:
             kept = kept.lstrip(_INSIDE_CHARACTERS)
         return plain(kept.decode(errors="replace"))
 
@@ -111,11 +106,6 @@ def is_in_foreground() -> bool:
     with contextlib.suppress(OSError):
         return os.tcgetpgrp(0) == os.getpgrp()
     return False
-
-
-def is_at_terminal() -> bool:
-    """Return whether stdin and stdout are the terminal in whose foreground we run."""
-    return is_in_foreground() and os.path.sameopenfile(0, _STDOUT)
 
 
 class CopiedStream(NamedTuple):
