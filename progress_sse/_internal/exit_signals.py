@@ -9,7 +9,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from types import FrameType
+from functools import partial
 from typing import Any, Final
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
@@ -26,7 +26,7 @@ def called_on_exit(callback: Callable[[], None]) -> Iterator[None]:
         return
     handled = {each: handler for each in _SIGNALS if callable(handler := signal.getsignal(each))}
     for each, handler in handled.items():
-        signal.signal(each, _chained(asyncio.get_running_loop(), callback, handler))
+        signal.signal(each, partial(_handle, asyncio.get_running_loop(), callback, handler))
     try:
         yield
     finally:
@@ -36,12 +36,9 @@ def called_on_exit(callback: Callable[[], None]) -> Iterator[None]:
                 signal.signal(each, handler)
 
 
-def _chained(
-    loop: asyncio.AbstractEventLoop, callback: Callable[[], None], handler: Callable[..., Any]
-) -> Callable[[int, FrameType | None], None]:
-    def handle(number: int, frame: FrameType | None) -> None:
-        with suppress(RuntimeError):  # The loop is closed.
-            loop.call_soon_threadsafe(callback)
-        handler(number, frame)
-
-    return handle
+def _handle(
+    loop: asyncio.AbstractEventLoop, callback: Callable[[], None], handler: Callable[..., Any], *received: Any
+) -> None:
+    with suppress(RuntimeError):  # The loop is closed.
+        loop.call_soon_threadsafe(callback)
+    handler(*received)

@@ -17,15 +17,10 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 
-def at_fork(
-    *,
-    before: Callable[[], object] = lambda: None,
-    after_in_parent: Callable[[], object] = lambda: None,
-    after_in_child: Callable[[], object],
-) -> None:
-    """Call functions whenever this process forks."""
+def at_fork(**functions: Callable[[], object]) -> None:
+    """Call functions whenever this process forks, as `os.register_at_fork` does, which not all systems have."""
     if sys.platform != "win32" and hasattr(os, "register_at_fork"):
-        os.register_at_fork(before=before, after_in_parent=after_in_parent, after_in_child=after_in_child)
+        os.register_at_fork(**functions)
 
 
 LOADING_S: Final = 5.0

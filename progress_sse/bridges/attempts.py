@@ -127,6 +127,7 @@ class TaskAttempt:
         has_successor: Whether it has sent a task of the same step, for queues in which a task may be replaced so.
         error: The exception that ended it, for queues that decide only then whether another attempt follows.
         requeues: How often its message was sent again as it began, for queues that count that.
+        stopped_by: The request for which the task was stopped; `None` without one.
     """
 
     def __init__(self, task: TaskStep) -> None:
@@ -137,7 +138,8 @@ class TaskAttempt:
         self.has_ended = False
         self.requeues: object = None
         self._step = step_of(task)
-        self._scope: _StopScope | None = None
+        self.stopped_by: Request | None = None
+        self._stop: list[Stop] = []  # Empty once the task was stopped, or may not be.
         if self._step is not None:
             self._step.take_over()
         self._outer: list[tuple[ContextVar[Any], object]] = []
@@ -155,23 +157,33 @@ class TaskAttempt:
         active_reporter.set(self._step.reporter)
         running_step.set(self._step)
         if stop is not None and self.task.may_cancel:
-            self._scope = _StopScope(self._step, stop)
+            self._stop.append(stop)
+            self._step.reporter.inbox.scopes[self._cancel] = self._step.number
+            request = self._step.pending_cancel()
+            if request is not None:
+                self._cancel(request)
+
+    def _cancel(self, request: Request) -> None:
+        """Stop the task once; called from any thread."""
+        with suppress(IndexError):
+            stop = self._stop.pop()
+            self.stopped_by = request
+            try:
+                stop(request)
+            except Exception as error:  # noqa: BLE001  # the thread that receives requests goes on
+                log(logging.WARNING, "cannot stop a task: %s", describe_error(error))
 
     def raise_in_task(self, exception: type[Cancelled]) -> None:
         """Let `check` raise a kind of `Cancelled` that the queue knows."""
         if self._step is not None:
             self._step.reporter.inbox.exception = exception
 
-    @property
-    def stopped_by(self) -> Request | None:
-        """The request for which the task was stopped; `None` without one."""
-        return None if self._scope is None else self._scope.request
-
     def close_scope(self) -> None:
         """Let no reader stop the task any more: it has ended."""
         self.has_ended = True
-        if self._scope is not None:
-            self._scope.close()
+        self._stop.clear()
+        if self._step is not None:
+            self._step.reporter.inbox.scopes.pop(self._cancel, None)
 
     def complete(self) -> None:
         """Complete the step."""
@@ -202,34 +214,6 @@ class TaskAttempt:
         self.close_scope()
         for variable, value in self._outer:
             variable.set(value)
-
-
-class _StopScope:
-    """The run of a task that a request to cancel ends; it is stopped once."""
-
-    def __init__(self, step: BaseStep, stop: Stop) -> None:
-        self.request: Request | None = None
-        self._inbox = step.reporter.inbox
-        self._stop = [stop]
-        self._inbox.scopes[self.cancel] = step.number
-        request = step.pending_cancel()
-        if request is not None:
-            self.cancel(request)
-
-    def cancel(self, request: Request) -> None:
-        """Stop the task; called from any thread."""
-        with suppress(IndexError):
-            stop = self._stop.pop()
-            self.request = request
-            try:
-                stop(request)
-            except Exception as error:  # noqa: BLE001  # the thread that receives requests goes on
-                log(logging.WARNING, "cannot stop a task: %s", describe_error(error))
-
-    def close(self) -> None:
-        """Stop it no more."""
-        self._stop.clear()
-        self._inbox.scopes.pop(self.cancel, None)
 
 
 def report_loss(task: TaskStep, error: BaseException | str) -> None:

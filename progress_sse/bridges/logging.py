@@ -48,8 +48,7 @@ class StepHandler(_RecordHandler):
             ReportError: Only where the step's progress was made with ``on_error="raise"``.
         """
         step = running_step.get()
-        message = None if step is None else self._text(record)
-        if step is not None and message is not None:
+        if step is not None and (message := self._text(record)) is not None:
             step.advance(0, message=message)
 
 
@@ -78,8 +77,7 @@ class LogHandler(_RecordHandler):
             ReportError: Only where the progress was made with ``on_error="raise"``: a report before it was refused.
         """
         progress = self._progress or active_reporter.get()
-        text = None if progress is None else self._text(record)
-        if progress is not None and text is not None:
+        if progress is not None and (text := self._text(record)) is not None:
             level: LogLevel = next((level for lowest, level in _LEVELS if record.levelno >= lowest), "debug")
             progress.log(text, level)
 

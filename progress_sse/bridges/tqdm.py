@@ -83,7 +83,10 @@ class tqdm(_Bar[T]):  # noqa: N801  # its name
         self._pause_s = options.get("mininterval", 0.1) or 0.0
         self._due_at = 0.0
         super().__init__(iterable, desc, *args, **options)  # type: ignore[arg-type]  # it accepts both kinds
-        self._step = _claim(step or running_step.get(), self)  # Last: a bar whose making fails is never closed.
+        step = step or running_step.get()
+        if step is not None and step not in _reporting:  # Last: a bar whose making fails is never closed.
+            _reporting.add(step)
+            self._step = step
         self._report()
 
     def __iter__(self) -> Iterator[T]:
@@ -119,7 +122,7 @@ class tqdm(_Bar[T]):  # noqa: N801  # its name
         super().close()
         if self._step is not None:
             self._report()
-            _reporting.pop(self._step, None)  # The garbage collector may have removed it.
+            _reporting.discard(self._step)
             self._step = None
 
     def _report(self) -> None:
@@ -129,16 +132,8 @@ class tqdm(_Bar[T]):  # noqa: N801  # its name
             report_units(self._step, [self.n], [self.total], shown[2] or None)
 
 
-_reporting: Final[weakref.WeakKeyDictionary[BaseStep, weakref.ref[tqdm[Any]]]] = weakref.WeakKeyDictionary()
-"""The bar that reports to each step. tqdm closes a bar that is no longer referenced."""
-
-
-def _claim(step: BaseStep | None, bar: tqdm[Any]) -> BaseStep | None:
-    """Return the step if no bar around this one reports to it."""
-    if step is None or step in _reporting:
-        return None
-    _reporting[step] = weakref.ref(bar)
-    return step
+_reporting: Final[weakref.WeakSet[BaseStep]] = weakref.WeakSet()
+"""The steps to which a bar reports. tqdm closes a bar that is no longer referenced."""
 
 
 def trange(*args: int, **options: Any) -> tqdm[int]:

@@ -33,9 +33,6 @@ _TERMINAL_BYTES: Final = 2**16
 _LOOK_MS: Final = 1000
 """Milliseconds between two looks whether our terminal has come back to us; shells do not always signal that."""
 
-_STDOUT: Final = 1
-_STDERR: Final = 2
-
 _INSIDE_CHARACTERS: Final = bytes(range(0x80, 0xC0))  # Bytes that go on with a character of UTF-8.
 
 
@@ -48,21 +45,19 @@ class Tail:
 
     def __init__(self, max_bytes: int = MAX_TAIL_BYTES) -> None:
         self._max_bytes = max_bytes
-        self._kept = b""
-        self._is_cut = False
+        self._kept = b""  # With one byte more, which shows that the text was cut.
 
     def add(self, chunk: bytes) -> None:
         """Take in the next piece."""
-        kept = self._kept + chunk
-        self._is_cut = self._is_cut or len(kept) > self._max_bytes
-        self._kept = kept[-self._max_bytes :]
+        self._kept = (self._kept + chunk)[-self._max_bytes - 1 :]
 
     def text(self) -> str:
         """Return them as plain text, from the beginning of a line if there is one."""
-        kept = self._kept
-        if self._is_cut and b"\n" in kept[:-1]:
+        kept = self._kept[-self._max_bytes :]
+        is_cut = len(self._kept) > self._max_bytes
+        if is_cut and b"\n" in kept[:-1]:
             kept = kept.partition(b"\n")[2]
-        elif self._is_cut:
+        elif is_cut:
             kept = kept.lstrip(_INSIDE_CHARACTERS)
         return plain(kept.decode(errors="replace"))
 
@@ -113,23 +108,17 @@ def is_in_foreground() -> bool:
     return False
 
 
-def is_at_terminal() -> bool:
-    """Return whether stdin and stdout are the terminal in whose foreground we run."""
-    return is_in_foreground() and os.path.sameopenfile(0, _STDOUT)
-
-
 class CopiedStream(NamedTuple):
-    """A stream of a command, which is copied to `descriptor`, our own stream, and to receivers.
+    """A stream of a command, which has it in place of some `descriptors` of ours, and whose ends are open already.
 
-    With `is_vital` a write of the command fails once our own stream is closed. It may have `others` of our streams as
-    well, and `ends` that are open already.
+    It is copied to the first of these, and to receivers. With `is_vital` a write of the command fails once that is
+    closed.
     """
 
-    descriptor: int
+    descriptors: Sequence[int]
+    ends: Ends
     receivers: Sequence[Receiver]
     is_vital: bool = False
-    others: Sequence[int] = ()
-    ends: Ends | None = None
 
 
 class _Keyboard(Protocol):
@@ -142,28 +131,24 @@ class _Keyboard(Protocol):
 @contextlib.contextmanager
 def copied(*streams: CopiedStream, keyboard: _Keyboard | None = None) -> Iterator[dict[int, int]]:
     """Yield the command's descriptors for our own streams, and copy them; our own ones, if no thread can start."""
+    over = pipe()
+    opened = [*(each.ends for each in streams), over]
     with contextlib.ExitStack() as pipes:
-        pairs = [each.ends or pipe() for each in streams]
-        ended, at_end, _ = over = pipe()
-        for ends in (*pairs, over):
+        for ends in opened:
             pipes.enter_context(ends.source)
             pipes.enter_context(ends.target)
-        copier = _Copier([(ends, each) for ends, each in zip(pairs, streams, strict=True)], ended.fileno(), keyboard)
-        thread = threading.Thread(target=copier.run, daemon=True)
+        thread = threading.Thread(target=_copy_all, args=(streams, over.source.fileno(), keyboard), daemon=True)
         is_started = False
         with SuppressReportingErrors():
             thread.start()
             is_started = True
         try:
             yield {
-                own: ends.target.fileno() if is_started else own
-                for ends, each in zip(pairs, streams, strict=True)
-                for own in (each.descriptor, *each.others)
+                own: each.ends.target.fileno() if is_started else own for each in streams for own in each.descriptors
             }
         finally:
-            for ends in pairs:
+            for ends in opened:
                 ends.target.close()
-            at_end.close()
             if is_started:
                 thread.join()
 
@@ -179,45 +164,39 @@ def pipe(*, is_large: bool = False) -> Ends:
     return Ends(FileIO(read_end), FileIO(write_end, "w"))
 
 
-class _Copier:
-    """Copies the streams of a command, all by one thread, so that they mix as the command has written them."""
+def _copy_all(streams: Sequence[CopiedStream], ended: int, keyboard: _Keyboard | None) -> None:
+    """Copy the streams of a command, all by one thread, so that they mix as the command has written them.
 
-    def __init__(self, streams: Sequence[tuple[Ends, CopiedStream]], ended: int, keyboard: _Keyboard | None) -> None:
-        self._open = list(streams)
-        self._receivers = [receiver for _, stream in streams for receiver in stream.receivers]
-        self._ended = ended
-        self._keyboard = keyboard
-
-    def run(self) -> None:
-        """Copy until the command has ended, and what is in the pipes then: others that it leaves behind may hold them.
-
-        An error closes the pipes, so that the next write of the command fails; else it would wait for ever.
-        """
-        try:
-            ready: set[int] = set()
-            while self._open and self._ended not in ready:
-                awaited = dict.fromkeys([self._ended, *(ends.source.fileno() for ends, _ in self._open)], select.POLLIN)
-                if self._keyboard is None:
-                    ready = _ready(awaited)
-                else:
-                    ready = _ready(awaited | self._keyboard.awaited(), _LOOK_MS)
-                    self._keyboard.pass_on(ready)
-                self._open = [each for each in self._open if each[0].source.fileno() not in ready or _copy(*each)]
-        finally:
-            for ends, _ in self._open:
-                ends.source.close()
-        _hand_to(self._receivers, b"")
+    It goes on until the command has `ended`, and what is in the pipes then: others that it leaves behind may hold them.
+    An error closes the pipes, so that the next write of the command fails; else it would wait for ever.
+    """
+    left = list(streams)
+    try:
+        ready: set[int] = set()
+        while left and ended not in ready:
+            awaited = dict.fromkeys([ended, *(each.ends.source.fileno() for each in left)], select.POLLIN)
+            if keyboard is None:
+                ready = _ready(awaited)
+            else:
+                ready = _ready(awaited | keyboard.awaited(), _LOOK_MS)
+                keyboard.pass_on(ready)
+            left = [each for each in left if each.ends.source.fileno() not in ready or _copy(each)]
+    finally:
+        for each in left:
+            each.ends.source.close()
+    _hand_to([receiver for each in streams for receiver in each.receivers], b"")
 
 
-def _copy(ends: Ends, stream: CopiedStream) -> bool:
+def _copy(stream: CopiedStream) -> bool:
     """Copy what has come, and return whether there may be more."""
-    chunk = _all_of_terminal(ends.source) if ends.is_terminal else os.read(ends.source.fileno(), _CHUNK_BYTES)
+    source, _, is_terminal = stream.ends
+    chunk = _all_of_terminal(source) if is_terminal else os.read(source.fileno(), _CHUNK_BYTES)
     if chunk:
         _hand_to(stream.receivers, chunk)
-    if not write(stream.descriptor, chunk) and stream.is_vital:
-        ends.source.close()
+    if not write(stream.descriptors[0], chunk) and stream.is_vital:
+        source.close()
         return False
-    return bool(chunk) or ends.is_terminal
+    return bool(chunk) or is_terminal
 
 
 def _all_of_terminal(master: FileIO) -> bytes:

@@ -86,17 +86,14 @@ def _answer(
             with suppress(ValueError, LookupError, TypeError, AttributeError):  # It is no problem of ours.
                 raise UnexpectedResponseError(one_line(json.loads(content)["detail"]))
         return responses.read_json(response, content, read)
-    except (NotAllowedError, UnexpectedResponseError) as error:
-        click.echo(f"progress-sse: {error}", err=True)
+    except (httpx.HTTPError, NotAllowedError, UnexpectedResponseError) as error:
+        click.echo(f"progress-sse: {responses.words_of(error)}", err=True)
         sys.exit(NOT_ALLOWED if isinstance(error, NotAllowedError) else UNANSWERED)
 
 
 async def _request(server: Mapping[str, str | None], method: str, path: str, body: Any) -> tuple[httpx.Response, bytes]:
     async with responses.client_of(server_of(**server)) as client:
-        try:
-            return await responses.get(client, path, method=method, timeout=ANSWER_S, json=body)
-        except httpx.HTTPError as error:
-            raise UnexpectedResponseError(responses.words_of(error)) from error
+        return await responses.get(client, path, method=method, timeout=ANSWER_S, json=body)
 
 
 def _json_lines(answer: Any) -> Sequence[str]:

@@ -30,9 +30,6 @@ _LINE: Final = {
     "text": is_text,
 }
 
-ShowLines = Callable[[Sequence[LogLine], int], None]
-"""Takes lines that follow the former ones, and how many before them are not kept."""
-
 
 class _Page(NamedTuple):
     life: str
@@ -43,8 +40,8 @@ class _Page(NamedTuple):
 class LogReader:
     """Reads the log of one session; see the module."""
 
-    def __init__(self, client: httpx.AsyncClient, path: str, show: ShowLines) -> None:
-        """Ask for lines at the `path` of the session, and hand them to a function."""
+    def __init__(self, client: httpx.AsyncClient, path: str, show: Callable[[Sequence[LogLine], int], None]) -> None:
+        """Ask for lines at the `path` of the session, and `show` them, and how many before them are not kept."""
         self._client = client
         self._path = f"{path}/log"
         self._show = show

@@ -22,9 +22,7 @@ _MODULES: Final = {
     "hooks": "hook_commands",
     "token": "token_commands",
 }
-"""The module of each command, which has its name there."""
-
-_POSIX_ONLY: Final = frozenset({"demo", "serve"})  # Commands whose modules import parts of Python that Windows lacks.
+"""The module of each command, which has its name there. That of servers imports parts of Python that Windows lacks."""
 
 
 class _LazyGroup(click.Group):
@@ -46,7 +44,7 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> Any:
         if cmd_name not in _MODULES:
             return None
-        if sys.platform == "win32" and cmd_name in _POSIX_ONLY:
+        if sys.platform == "win32" and _MODULES[cmd_name] == "server_commands":
             return _unavailable(cmd_name, f"progress-sse {cmd_name} does not run on Windows.")
         try:
             with from_extra("server", *SERVER_PACKAGES, need=f"progress-sse {cmd_name} needs"):

@@ -10,7 +10,6 @@ It reads three sources, each of which silences those below it until the next ste
 The share of a step never falls: a bar that begins afresh is not reported until it is beyond the last one.
 """
 
-import functools
 import re
 from collections.abc import Callable
 from typing import Final, NamedTuple, TypeAlias
@@ -27,6 +26,7 @@ MAX_LINE_BYTES: Final = 4096
 _DRAWING, _TERMINAL, _OWN = range(3)  # The sources, the strongest last.
 _WORDS: Final = {_TERMINAL: "the progress of terminals (OSC 9;4)", _OWN: "lines for progress-sse"}
 
+# `re` compiles a pattern once it is needed, and keeps it: a command that shows nothing does not wait for that.
 _DRAWN: Final = (
     ("apt's line of packages", False, rb"^Progress: \[ *(?P<percent>\d{1,3})%\](?P<text>)"),
     ("a percentage in brackets", False, rb"^\[ *(?P<percent>\d{1,3})%\] (?P<text>.*)"),
@@ -113,7 +113,7 @@ class OutputProgress:
             self._advance(_TERMINAL, (int(percent), 100), None)
 
     def _see_own(self, line: bytes) -> None:
-        if (match := _compiled(_OWN_LINE).match(line)) and (value := _value(match)):
+        if (match := re.match(_OWN_LINE, line)) and (value := _value(match)):
             self._advance(_OWN, value, _shown(match["text"] or b""))
         elif line.startswith(b"::step ") and (name := _shown(line[7:], MAX_TITLE_CHARS)) and name != self._step:
             self.recognised = _WORDS[_OWN]
@@ -130,11 +130,11 @@ class OutputProgress:
         self._seen: dict[str, _Value] = {}
 
     def _see_drawn(self, line: bytes, is_redrawn: bool) -> None:
-        if is_redrawn and (not any(map(line.__contains__, _REDRAWN_HINTS)) or _compiled(_PREPARATIONS).match(line)):
+        if is_redrawn and (not any(map(line.__contains__, _REDRAWN_HINTS)) or re.match(_PREPARATIONS, line)):
             return
         for words, needs_redrawn, pattern in _DRAWN:
             is_possible = self._form in (None, words) and needs_redrawn <= is_redrawn
-            if is_possible and (match := _compiled(pattern).search(line)):
+            if is_possible and (match := re.search(pattern, line)):
                 if (value := _value(match)) and self._counts(words, value):
                     self._form = words
                     self._advance(_DRAWING, value, _message(match))
@@ -179,7 +179,7 @@ class _Stream:
         if is_drawing:
             whole = data.rstrip(b"\r\b")
             self._pending = data[len(whole) :][-3:]
-            data = _compiled(_COLOURS).sub(b"", whole.replace(b"\r\n", b"\n"))
+            data = re.sub(_COLOURS, b"", whole.replace(b"\r\n", b"\n"))
             is_drawing = b"\x1b" in data or b"\r" in data or b"\b" in data
         (self._receive_drawing if is_drawing else self._receive_lines)(data)
         if self._is_redrawn and len(self._text) < MAX_LINE_BYTES and not self._is_screen:
@@ -198,7 +198,7 @@ class _Stream:
 
     def _receive_drawing(self, data: bytes) -> None:
         position = 0
-        for token in _compiled(_TOKENS).finditer(data):
+        for token in re.finditer(_TOKENS, data):
             self._add(data[position : token.start()])
             position = token.end()
             kind = token.lastgroup
@@ -225,7 +225,7 @@ class _Stream:
 
 
 def _may_show_progress(text: bytes) -> bool:
-    return any(map(text.__contains__, _HINT_BYTES)) and _compiled(_HINT).search(text) is not None
+    return any(map(text.__contains__, _HINT_BYTES)) and re.search(_HINT, text) is not None
 
 
 def _value(match: re.Match[bytes]) -> _Value | None:
@@ -250,9 +250,3 @@ def _message(match: re.Match[bytes]) -> str | None:
 
 def _shown(text: bytes, most: int = MAX_PART_TEXT_CHARS) -> str | None:
     return fit_text(" ".join(one_line(text.decode(errors="replace")).split()), most) or None
-
-
-@functools.cache
-def _compiled(pattern: bytes) -> re.Pattern[bytes]:
-    """Compile a pattern once it is needed: a command that shows nothing does not wait for that."""
-    return re.compile(pattern)

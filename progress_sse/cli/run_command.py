@@ -46,7 +46,7 @@ from progress_sse.cli.copied_streams import (  # noqa: E402  # which exist on Li
     Receiver,
     Tail,
     copied,
-    is_at_terminal,
+    is_in_foreground,
     pipe,
     write,
 )
@@ -115,7 +115,7 @@ class CommandStop:
             if received is None:
                 if self._kill_at is not None and time.monotonic() >= self._kill_at:
                     self._kill_at = None
-                    self.send(pid, signal.SIGKILL)
+                    _send(pid, signal.SIGKILL, to_group=self.has_group)
                 if self.has_ended:
                     return None
             elif received.si_signo != WAKE:
@@ -123,7 +123,7 @@ class CommandStop:
             elif self._request is not None and not self._has_begun:
                 self._has_begun = True
                 self._kill_at = time.monotonic() + GRACE_S
-                self.send(pid, signal.SIGTERM)
+                _send(pid, signal.SIGTERM, to_group=self.has_group)
 
     def _left_s(self) -> float | None:
         """Return for how long to wait for a signal; `None` without a limit."""
@@ -132,13 +132,10 @@ class CommandStop:
         left_s = max(0.0, self._kill_at - time.monotonic())
         return min(left_s, LOOK_S) if self.has_ended else left_s
 
-    def send(self, pid: int, number: int) -> None:
-        """Send the command a signal, and its whole group if that is its own."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            if self.has_group:
-                os.killpg(pid, number)
-            else:
-                os.kill(pid, number)
+
+def _send(pid: int, number: int, *, to_group: bool) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        (os.killpg if to_group else os.kill)(pid, number)
 
 
 def _has_terminal() -> bool:
@@ -301,7 +298,7 @@ class Execution:
 
     def __init__(self, arguments: tuple[str, ...], environment: Mapping[str, str], target: Target) -> None:
         """Prepare it, while there are no threads yet; what is not read is copied only if it is stderr or logged."""
-        is_whole = target.progress is not None and is_at_terminal()
+        is_whole = target.progress is not None and is_in_foreground() and os.path.sameopenfile(0, _STDOUT)
         if target.progress is None:
             self._copies = {pipe(): [own] for own in (_STDOUT, _STDERR) if own == _STDERR or target.log}
         else:
@@ -325,11 +322,11 @@ class Execution:
         """Run it, and return its exit status, and the error of its step where that is not 0."""
         tail = Tail()
         streams = []
-        for ends, (own, *others) in self._copies.items():
-            receivers: list[Receiver] = [tail.add] if _STDERR in (own, *others) else []
+        for ends, owns in self._copies.items():
+            receivers: list[Receiver] = [tail.add] if _STDERR in owns else []
             receivers += [output.receiver()] if output is not None else []
             receivers += [LoggedLines(log_lines).add] if log_lines is not None else []
-            streams.append(CopiedStream(own, receivers, own == _STDOUT, others, ends))
+            streams.append(CopiedStream(owns, ends, receivers, is_vital=owns[0] == _STDOUT))
         # An ignored SIGCHLD, which may be inherited, would never come.
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         try:
@@ -391,14 +388,13 @@ class Execution:
         return os.waitstatus_to_exitcode(status)
 
     def _pass_on(self, received: signal.struct_siginfo, pid: int, stop: CommandStop) -> None:
-        if self.job is not None and received.si_code == _SI_KERNEL:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(pid, received.si_signo)
-            return
-        # The terminal sends its signals to the command as well, but a hangup to the leader of the session alone.
+        is_by_terminal = received.si_code == _SI_KERNEL
+        # It sends its signals to the command as well, but a hangup to the leader of the session alone.
         is_end = received.si_signo == signal.SIGHUP and os.getsid(0) == os.getpid()
-        if received.si_code != _SI_KERNEL or is_end:
-            stop.send(pid, received.si_signo)
+        if is_by_terminal and self.job is not None:
+            _send(pid, received.si_signo, to_group=True)
+        elif is_end or not is_by_terminal:
+            _send(pid, received.si_signo, to_group=stop.has_group)
 
     def _heed(self, number: int, pid: int) -> None:
         """Do for the command what a signal asks of one at a terminal."""
@@ -409,8 +405,7 @@ class Execution:
         if number == signal.SIGCONT and self.job is not None:
             self.job.resume()
         elif number == signal.SIGTSTP or (number == signal.SIGWINCH and self.job is None):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, number)
+            _send(pid, number, to_group=False)
 
 
 def _open_ends(*, is_whole: bool, is_logged: bool, is_forced: bool) -> dict[Ends, list[int]]:

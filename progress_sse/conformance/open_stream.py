@@ -21,7 +21,7 @@ class OpenStream:
 
     def __init__(self) -> None:
         self.text = ""
-        self._events: Sequence[Event] = ()
+        self.events: Sequence[Event] = ()
         self._taken = 0
         self._is_over = False
         self._error = ""
@@ -42,7 +42,7 @@ class OpenStream:
             async for chunk in response.aiter_raw():
                 received += chunk
                 self.text = received.decode("utf-8", errors="ignore")  # A character may be cut.
-                self._events = [event for event in map(event_of, blocks(self.text)) if event is not None]
+                self.events = [event for event in map(event_of, blocks(self.text)) if event is not None]
                 self._changed()
         except httpx.HTTPError as error:
             self._error = f"the stream breaks: {error}"
@@ -52,11 +52,6 @@ class OpenStream:
             with anyio.CancelScope(shield=True):
                 await response.aclose()
 
-    @property
-    def first(self) -> Event:
-        """The first event, once that has come."""
-        return self._events[0]
-
     def _changed(self) -> None:
         self._change.set()
         self._change = anyio.Event()
@@ -64,8 +59,8 @@ class OpenStream:
     async def next_events(self, count: int) -> list[dict[str, Any]]:
         """Return the next events in the form of the vectors, or raise a `MismatchError` if they do not come."""
         wanted = self._taken + count
-        await self._until(lambda: len(self._events) >= wanted, f"event {wanted} of the stream")
-        events = [event.shown() for event in self._events[self._taken : wanted]]
+        await self._until(lambda: len(self.events) >= wanted, f"event {wanted} of the stream")
+        events = [event.shown() for event in self.events[self._taken : wanted]]
         self._taken = wanted
         return events
 
@@ -85,14 +80,14 @@ class OpenStream:
     async def stays_open(self) -> None:
         """Wait a moment, and raise a `MismatchError` if the stream ends or brings another event."""
         with anyio.move_on_after(QUIET_S):
-            await self._until(lambda: self._is_over or len(self._events) > self._taken, "")
+            await self._until(lambda: self._is_over or len(self.events) > self._taken, "")
         self._check_that_no_event_is_left()
         if self._is_over:
             raise MismatchError("the stream ends")
 
     def _check_that_no_event_is_left(self) -> None:
-        if len(self._events) > self._taken:
-            raise MismatchError(f"one more event: {self._events[self._taken]}")
+        if len(self.events) > self._taken:
+            raise MismatchError(f"one more event: {self.events[self._taken]}")
 
     async def _until(self, is_so: Callable[[], bool], what: str) -> None:
         try:

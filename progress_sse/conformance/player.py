@@ -134,8 +134,8 @@ class _Player:
         path, _, rest = request["path"].rpartition("/events")
         if not rest and answer["events"] and answer["events"][0]["event"] == "snapshot":
             polled = await self._client.get(self._known.fill(path), headers=self._own)
-            if polled.text != stream.first.data:
-                self._faults["P-5.5"] = f"a snapshot {stream.first.data!r}, and a poll {polled.text!r}"
+            if polled.text != stream.events[0].data:
+                self._faults["P-5.5"] = f"a snapshot {stream.events[0].data!r}, and a poll {polled.text!r}"
 
     async def _read(self, stream: OpenStream, answer: Mapping[str, Any]) -> None:
         expected = answer["events"]

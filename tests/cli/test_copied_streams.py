@@ -61,7 +61,7 @@ def test_output_is_passed_on_at_once_and_logged(pipe: tuple[int, int]) -> None:
     """What is written without a line end, too."""
     read_end, write_end = pipe
     calls: list[str] = []
-    with copied(CopiedStream(write_end, [LoggedLines(calls.append).add])) as targets:
+    with copied(CopiedStream([write_end], copied_streams.pipe(), [LoggedLines(calls.append).add])) as targets:
         descriptor = targets[write_end]
         os.write(descriptor, b"name? ")
         assert os.read(read_end, 100) == b"name? "
@@ -77,12 +77,12 @@ def write_for_ever(descriptor: int) -> None:
 
 def test_a_command_whose_output_nothing_takes_cannot_write(pipe: tuple[int, int], sink: int) -> None:
     """Otherwise `yes | head` would never end; what was written until then is logged."""
-    read_end, write_end = pipe
+    read_end, own = pipe
     calls: list[str] = []
-    with copied(CopiedStream(write_end, [LoggedLines(calls.append).add], is_vital=True)) as targets:
+    with copied(CopiedStream([own], copied_streams.pipe(), [LoggedLines(calls.append).add], is_vital=True)) as targets:
         os.dup2(sink, read_end)  # It closes the pipe's end.
         with pytest.raises(BrokenPipeError):
-            write_for_ever(targets[write_end])
+            write_for_ever(targets[own])
     assert calls[0].startswith("y")
 
 
@@ -95,7 +95,7 @@ def test_output_is_copied_on_and_received_by_others_though_a_receiver_fails(pipe
     """The command waits for the copy, and notices nothing."""
     read_end, write_end = pipe
     tail = Tail()
-    with copied(CopiedStream(write_end, [fail, tail.add])) as targets:
+    with copied(CopiedStream([write_end], copied_streams.pipe(), [fail, tail.add])) as targets:
         for _ in range(3):
             os.write(targets[write_end], b"more than a pipe holds" * 40)
             assert os.read(read_end, 2000) == b"more than a pipe holds" * 40
@@ -110,7 +110,7 @@ def test_a_command_whose_copier_has_failed_cannot_write(monkeypatch: pytest.Monk
         raise MemoryError
 
     monkeypatch.setattr(copied_streams, "_copy", fail)
-    with copied(CopiedStream(sink, [])) as targets, pytest.raises(BrokenPipeError):
+    with copied(CopiedStream([sink], copied_streams.pipe(), [])) as targets, pytest.raises(BrokenPipeError):
         write_for_ever(targets[sink])
 
 
@@ -135,7 +135,7 @@ def test_a_process_that_the_command_leaves_behind_holds_up_nothing(monkeypatch: 
         return ready
 
     monkeypatch.setattr(copied_streams, "_ready", look_after_more_was_written)
-    with copied(CopiedStream(sink, [])) as targets:
+    with copied(CopiedStream([sink], copied_streams.pipe(), [])) as targets:
         left_behind = os.dup(targets[sink])
         os.write(left_behind, b"y\n")
     assert looks < most
@@ -145,7 +145,7 @@ def test_a_process_that_the_command_leaves_behind_holds_up_nothing(monkeypatch: 
 def test_what_the_command_has_written_last_is_logged(sink: int) -> None:
     """As much as a pipe holds."""
     texts: list[str] = []
-    with copied(CopiedStream(sink, [LoggedLines(texts.append).add])) as targets:
+    with copied(CopiedStream([sink], copied_streams.pipe(), [LoggedLines(texts.append).add])) as targets:
         left = os.dup(targets[sink])
         os.write(left, b"x\n" * 30_000)
     assert "".join(texts) == "x\n" * 30_000
@@ -158,7 +158,7 @@ def test_streams_mix_as_the_command_has_written_them(pipe: tuple[int, int]) -> N
     second_end = os.dup(write_end)
     calls: list[str] = []
     receivers = [LoggedLines(calls.append).add]
-    with copied(CopiedStream(write_end, receivers), CopiedStream(second_end, receivers)) as targets:
+    with copied(*(CopiedStream([own], copied_streams.pipe(), receivers) for own in (write_end, second_end))) as targets:
         for _ in range(200):
             os.write(targets[write_end], b"a\n")
             os.write(targets[second_end], b"b\n")
