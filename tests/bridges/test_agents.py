@@ -21,11 +21,9 @@ async def test_calls_of_one_tool_are_steps_and_a_failed_one_is_done_once_the_age
         progress.end("other", "no tool")
         progress.begin("b", "book")
         progress.end("b")
-    shown = [each for each in recorder.of("trip") if isinstance(each, Start | Complete | ReportPart | Finish)]
-    assert [(type(each), getattr(each, "step", None)) for each in shown] == [
-        *((Start, 1), (Start, 2), (ReportPart, 2), (Complete, 1)),
-        *((Complete, 2), (Start, 3), (Complete, 3), (Finish, None)),
-    ]
+    shown = [each for each in recorder.of("trip") if isinstance(each, Start | Complete | ReportPart)]
+    reports = ", ".join(f"{type(each).__name__} {each.step}" for each in shown)
+    assert reports == "Start 1, Start 2, ReportPart 2, Complete 1, Complete 2, Start 3, Complete 3"
     assert [each.steps[0].name for each in recorder.of("trip") if isinstance(each, Plan)] == ["look up"] * 2 + ["book"]
 
 
@@ -36,9 +34,8 @@ async def test_a_failure_that_ends_the_run_fails_its_session(recorder: Recorder)
             progress.begin(1, "look up")
             progress.end(1, error := KeyError("Oslo"))
             raise error
-    *others, last = recorder.of("trip")
-    assert isinstance(last, Finish)
-    assert (last.success, last.error, Complete in map(type, others)) == (False, "KeyError: 'Oslo'", False)
+    assert [each.error for each in recorder.of("trip") if isinstance(each, Finish)] == ["KeyError: 'Oslo'"]
+    assert Complete not in map(type, recorder.of("trip"))
 
 
 async def test_a_function_gets_each_percentage_that_is_higher(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,12 +43,10 @@ async def test_a_function_gets_each_percentage_that_is_higher(server: Server, mo
     with pytest.raises(ConfigurationError, match="PROGRESS_SSE_URL"):
         await mirror("copy", print)  # type: ignore[arg-type]
     monkeypatch.setenv("PROGRESS_SSE_URL", server.url)
-    received = list[tuple[float, float]]()
-    goes_on = asyncio.Event()
+    received = asyncio.Queue[tuple[float, ...]]()
 
-    async def receive(percentage: float, total: float) -> None:
-        received.append((percentage, total))
-        goes_on.set()
+    async def receive(*progress: float) -> None:
+        await received.put(progress)
 
     mirrored = asyncio.create_task(mirror("copy", receive))
     with suppress(OSError):
@@ -59,6 +54,6 @@ async def test_a_function_gets_each_percentage_that_is_higher(server: Server, mo
             progress.plan(["a", "b"])
             async with progress.step(1):
                 pass
-            await goes_on.wait()
+            assert await received.get() == (50, 100)
             raise OSError("disk full")
-    assert (await mirrored, received) == ("OSError: disk full", [(50, 100)])
+    assert (await mirrored, received.empty()) == ("OSError: disk full", True)

@@ -27,11 +27,14 @@ def of(command: Command, attempt_id: str = "a") -> Command:
 
 STALL, LOSE = Stall(1, timestamp(T0), 1000), Lose(1, 2000)
 FAIL = Complete(1, success=False, error="disk full")
+END_BADLY = Finish(success=False, error="no")
+
+BEGUN: Sequence[tuple[Command, str]] = [(CREATE, ""), (Start(1), "started")]
+SILENT: Sequence[tuple[Command, str]] = [(CREATE, ""), (start(1), "started"), (STALL, "stalled")]
 
 STORIES: dict[str, Sequence[tuple[Command, str]]] = {
     "a job that ends well": [
-        (CREATE, ""),
-        (Start(1), "started"),
+        *BEGUN,
         (Advance(1, 1, 2), ""),
         (Complete(1), ""),
         (Start(2), ""),
@@ -43,20 +46,13 @@ STORIES: dict[str, Sequence[tuple[Command, str]]] = {
     "a skip is no start": [(CREATE, ""), (Skip(1), ""), (Start(2), "started"), (Complete(2), "completed")],
     "all steps are skipped": [(CREATE, ""), (Skip(1), ""), (Skip(2), "completed")],
     "a step fails, with other words, and again after a restart": [
-        (CREATE, ""),
-        (Start(1), "started"),
+        *BEGUN,
         (FAIL, "failed"),
         (replace(FAIL, error="no disk"), ""),
         (Start(1), ""),
         (FAIL, "failed"),
     ],
-    "another step fails": [
-        (CREATE, ""),
-        (Start(1), "started"),
-        (Start(2), ""),
-        (FAIL, "failed"),
-        (Complete(2, success=False), "failed"),
-    ],
+    "another step fails": [*BEGUN, (Start(2), ""), (FAIL, "failed"), (Complete(2, success=False), "failed")],
     "a retry ends well": [
         (Create(DEFINITIONS[:1]), ""),
         (Start(1), "started"),
@@ -66,34 +62,20 @@ STORIES: dict[str, Sequence[tuple[Command, str]]] = {
         (Start(1), ""),
         (Complete(1), "completed"),
     ],
-    "a finish": [(CREATE, ""), (Start(1), "started"), (Finish(), "completed"), (Finish(), "")],
-    "a finish that fails": [(CREATE, ""), (Finish(success=False, error="no"), "failed")],
-    "a finish that fails a session that has failed": [
-        (CREATE, ""),
-        (Start(1), "started"),
-        (FAIL, "failed"),
-        (Finish(success=False, error="no"), ""),
-    ],
+    "a finish": [*BEGUN, (Finish(), "completed"), (Finish(), "")],
+    "a finish that fails": [(CREATE, ""), (END_BADLY, "failed")],
+    "a finish that fails a session that has failed": [*BEGUN, (FAIL, "failed"), (END_BADLY, "")],
     "a finish that fails a running step beside a failed one": [
-        (CREATE, ""),
-        (Start(1), "started"),
+        *BEGUN,
         (FAIL, "failed"),
         (Start(2), ""),
-        (Finish(success=False, error="no"), "failed"),
+        (END_BADLY, "failed"),
     ],
-    "a cancelled step": [
-        (CREATE, ""),
-        (Start(1), "started"),
-        (Complete(1, success=False, conclusion="cancelled"), "cancelled"),
-    ],
-    "a cancelled session": [
-        (CREATE, ""),
-        (Start(1), "started"),
-        (Finish(success=False, conclusion="cancelled"), "cancelled"),
-    ],
+    "a cancelled step": [*BEGUN, (Complete(1, success=False, conclusion="cancelled"), "cancelled")],
+    "a cancelled session": [*BEGUN, (Finish(success=False, conclusion="cancelled"), "cancelled")],
     "a cancel that the server honours": [(CREATE, ""), (Ask("cancel", "c"), "cancelled")],
-    "a cancel that waits for the worker": [(CREATE, ""), (Start(1), "started"), (Ask("cancel", "c"), "")],
-    "a replacement": [(CREATE, ""), (Start(1), "started"), (CREATE, ""), (Start(1), "started"), (Delete(), "")],
+    "a cancel that waits for the worker": [*BEGUN, (Ask("cancel", "c"), "")],
+    "a replacement": [*BEGUN, *BEGUN, (Delete(), "")],
     "a plan that shows an old failure": [
         (Create((), open_ended=True), ""),
         (Plan(DEFINITIONS[:1]), ""),
@@ -103,36 +85,14 @@ STORIES: dict[str, Sequence[tuple[Command, str]]] = {
         (Plan(DEFINITIONS[1:2]), ""),
     ],
     "a silent worker comes back, and is silent again": [
-        (CREATE, ""),
-        (start(1), "started"),
-        (STALL, "stalled"),
+        *SILENT,
         (of(Beat(1)), "recovered"),
         (STALL, ""),
         (of(Advance(1, 1, 2)), "recovered"),
     ],
-    "its step is restarted in the same attempt": [
-        (CREATE, ""),
-        (start(1), "started"),
-        (STALL, "stalled"),
-        (start(1), "recovered"),
-        (STALL, ""),
-    ],
-    "another attempt takes over": [
-        (CREATE, ""),
-        (start(1), "started"),
-        (STALL, "stalled"),
-        (start(1, "b"), ""),
-        (STALL, "stalled"),
-    ],
-    "a lost worker comes back": [
-        (CREATE, ""),
-        (start(1), "started"),
-        (STALL, "stalled"),
-        (LOSE, "failed"),
-        (of(Beat(1)), "recovered"),
-        (STALL, ""),
-        (LOSE, "failed"),
-    ],
+    "its step is restarted in the same attempt": [*SILENT, (start(1), "recovered"), (STALL, "")],
+    "another attempt takes over": [*SILENT, (start(1, "b"), ""), (STALL, "stalled")],
+    "a lost worker comes back": [*SILENT, (LOSE, "failed"), (of(Beat(1)), "recovered"), (STALL, ""), (LOSE, "failed")],
     "a lost worker has done it": [
         (Create(DEFINITIONS[:1]), ""),
         (start(1), "started"),
@@ -140,19 +100,8 @@ STORIES: dict[str, Sequence[tuple[Command, str]]] = {
         (LOSE, "failed"),
         (of(Complete(1)), "recovered completed"),
     ],
-    "a lost step is done anew, or skipped": [
-        (CREATE, ""),
-        (start(1), "started"),
-        (STALL, "stalled"),
-        (LOSE, "failed"),
-        (Skip(1), ""),
-    ],
-    "a stalled session is finished": [
-        (CREATE, ""),
-        (start(1), "started"),
-        (STALL, "stalled"),
-        (of(Finish()), "completed"),
-    ],
+    "a lost step is done anew, or skipped": [*SILENT, (LOSE, "failed"), (Skip(1), "")],
+    "a stalled session is finished": [*SILENT, (of(Finish()), "completed")],
 }
 
 

@@ -58,10 +58,8 @@ def tasks() -> None:
 
 
 async def calls() -> None:
-    """A key of any kind stands for a call; a function that gets the progress is one of coroutines."""
-    async with AgentProgress("a", accepts=["cancel"]) as progress:
-        assert_type(progress, AgentProgress)
-        progress.end(1, KeyError())
+    """A function that gets the progress is one of coroutines."""
+    AgentProgress("a", accepts=["cancel"]).end(1, KeyError())
     assert_type(await mirror("a", print), str | None)  # type: ignore[arg-type]
 
 
