@@ -81,4 +81,5 @@ async def mirror(session_id: str, report: Callable[[float, float], Awaitable[obj
                 highest = session["percentage"]
                 await report(highest, 100)
             if session["status"] not in ("pending", "running"):
-                return session.get("error")
+                error: str | None = session.get("error")
+                return error

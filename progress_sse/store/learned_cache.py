@@ -63,7 +63,9 @@ class LearnedCache:
 
     async def fetch(self, profile: str) -> Learned:
         """Return what was learned of a profile, however long the store takes."""
-        copy = self._valid_copy(profile) or await asyncio.shield(self._begin_read(profile))
+        copy = self._valid_copy(profile)
+        if copy is None:
+            copy = await asyncio.shield(self._begin_read(profile))
         return copy.learned
 
     def drop(self, profile: str) -> None:
