@@ -83,13 +83,13 @@ async def test_a_late_removal_spares_a_later_entry(
     other = await connect(server)
     record = await apply(backend, labelled(created(), LABELS))
     without = labelled(moved(record, 1), {})
-    leave, held = backend.lists.leave, asyncio.Event()  # noqa: SLF001 - the moment between two commands
+    leave, held = backend.lists.leave, asyncio.Event()
 
     async def leave_later(*args: Any) -> None:
         await held.wait()
         await leave(*args)
 
-    monkeypatch.setattr(backend.lists, "leave", leave_later)  # noqa: SLF001 - likewise
+    monkeypatch.setattr(backend.lists, "leave", leave_later)
     committing = asyncio.create_task(backend.commit(without))
     await eventually_at(other, after(without))
     again = labelled(moved(after(without), 2), LABELS)
