@@ -60,7 +60,7 @@ class AgentProgress(AsyncProgress):
 async def mirror(session_id: str, report: Callable[[float, float], Awaitable[object]]) -> str | None:
     """Await `report(percentage, 100)` whenever a session's percentage has risen; return its error at its end, if any.
 
-    The server and its token are those of the environment.
+    A session that is not there yet is waited for. The server and its token are those of the environment.
 
     Raises:
         ConfigurationError: The environment names no server.
