@@ -200,6 +200,7 @@ def closed_server(environment: dict[str, str], tmp_path_factory: pytest.TempPath
         yield server
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(("commands", "printed"), CURL)
 def test_commands_print_what_their_page_says(
     request: pytest.FixtureRequest,
@@ -288,11 +289,12 @@ def test_the_quick_start_shows_a_command(server_of: Callable[[str], Server], env
     assert (session["status"], session["steps"][0]["name"]) == ("completed", "My job")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize(
     ("start", "job", "path"),
     [
         pytest.param(as_in_the_readme, PHOTOS, "/../", id="readme"),
-        pytest.param(as_in_the_tutorial, TUTORIAL_JOB, "/job.html", id="tutorial", marks=pytest.mark.full),
+        pytest.param(as_in_the_tutorial, TUTORIAL_JOB, "/job.html", id="tutorial"),
     ],
 )
 async def test_a_page_of_ones_own_follows_a_job(
@@ -315,6 +317,7 @@ async def test_a_page_of_ones_own_follows_a_job(
                 await expect(page.locator("#state")).to_have_text("completed, 100%")
 
 
+@pytest.mark.full
 def test_the_application_of_the_readme_runs_beside_a_server(tmp_path: Path) -> None:
     """In the same folder, and at the same time: it has a store of its own."""
     with Server(tmp_path, store="sqlite"), as_in_the_readme(tmp_path) as application:
@@ -503,6 +506,7 @@ def test_python_job_finds_its_steps_on_the_way(server: Server, tmp_path: Path) -
     assert session["links"] == [{"label": "Report", "url": "https://reports.example/42"}]
 
 
+@pytest.mark.full
 def test_python_job_has_a_time_and_is_learned_from(serve: Serve, tmp_path: Path) -> None:
     """Its session has the declared times, and its run has taught the profile."""
     server = serve()
@@ -546,6 +550,7 @@ async def test_the_hub_fails_a_step() -> None:
         assert (session.status, session.steps[1].error) == ("error", "disk full")
 
 
+@pytest.mark.full
 def test_a_backup_is_put_back(serve: Serve, environment: dict[str, str]) -> None:
     """The commands of the page keep the sessions that were there, and lose those that came after."""
     server = serve(store="sqlite")

@@ -20,6 +20,8 @@ from tests.browser.axe import axe_violations
 from tests.browser.conftest import OpenPage
 from tests.harness.serving import Server, Worker, eventually
 
+pytestmark = pytest.mark.full
+
 GAP_PX = 16
 """Between two cards."""
 
@@ -64,7 +66,6 @@ def session_of(page: Page, job: str) -> Locator:
     return page.locator(f"#{job}")
 
 
-@pytest.mark.full
 async def test_jobs_move_and_begin_again(demo: Server, open_page: OpenPage) -> None:
     """Nothing loads from another origin, the console has no errors, and each job's next session is shown."""
     shown = await open_page(f"{demo.url}/")
@@ -78,7 +79,6 @@ async def test_jobs_move_and_begin_again(demo: Server, open_page: OpenPage) -> N
     assert [url for url in shown.requests if not url.startswith((f"{demo.url}/", "data:"))] == []
 
 
-@pytest.mark.full
 async def test_agent_grows_and_its_log_is_open(demo: Server, open_page: OpenPage) -> None:
     """Steps are appended, lines follow with their colours, and its end has links. A visitor may close the log."""
     shown = await open_page(f"{demo.url}/")
@@ -96,7 +96,6 @@ async def test_agent_grows_and_its_log_is_open(demo: Server, open_page: OpenPage
     await expect(agent.locator(".log-line").first).to_be_hidden()
 
 
-@pytest.mark.full
 async def test_visitor_cancels_the_export(demo: Server, open_page: OpenPage) -> None:
     """The card says that the worker stops, then that it has, and then shows the next run."""
     shown = await open_page(f"{demo.url}/")
@@ -109,7 +108,6 @@ async def test_visitor_cancels_the_export(demo: Server, open_page: OpenPage) -> 
     await expect(export.get_by_role("button", name="Cancel")).to_be_visible(timeout=DEADLINE_MS)
 
 
-@pytest.mark.full
 async def test_failed_export_is_tried_again(demo: Server, open_page: OpenPage) -> None:
     """The failure offers it, and the second attempt is called so."""
     shown = await open_page(f"{demo.url}/")
@@ -118,7 +116,6 @@ async def test_failed_export_is_tried_again(demo: Server, open_page: OpenPage) -
     await expect(export.locator(".steps > li").nth(2)).to_contain_text("attempt 2", timeout=DEADLINE_MS)
 
 
-@pytest.mark.full
 async def test_film_shows_its_parts(demo: Server, open_page: OpenPage) -> None:
     """Some of the 40 fail, and all succeed in the end."""
     shown = await open_page(f"{demo.url}/")
@@ -129,7 +126,6 @@ async def test_film_shows_its_parts(demo: Server, open_page: OpenPage) -> None:
     await expect(film).to_contain_text("40 of 40 done")
 
 
-@pytest.mark.full
 async def test_load_knows_how_long_it_usually_takes(demo: Server, open_page: OpenPage) -> None:
     """At first its steps are expected to take what they declare, and once runs were learned from, what these took."""
     shown = await open_page(f"{demo.url}/")
@@ -140,7 +136,6 @@ async def test_load_knows_how_long_it_usually_takes(demo: Server, open_page: Ope
     await expect(load.locator(".time-left")).to_contain_text("usually", timeout=DEADLINE_MS)
 
 
-@pytest.mark.full
 async def test_list_has_all_jobs(demo: Server, open_page: OpenPage) -> None:
     """With their titles and labels, also that of the visitor."""
     async with Worker.at(demo) as worker:
@@ -190,7 +185,6 @@ setInterval(() => {{
 """Collects the geometry of the page whenever it changes."""
 
 
-@pytest.mark.full
 async def test_cards_stay_where_they_are(demo: Server, open_page: OpenPage) -> None:
     """While jobs start, grow, fail and end, no card and no button moves, however wide the page is."""
     places = ((1280, "en-GB"), (1024, "ja-JP"), (768, "en-GB"), (390, "ja-JP"))
@@ -253,7 +247,6 @@ async def test_a_bar_moves_after_the_start(
     assert moves_after_s > 0
 
 
-@pytest.mark.full
 async def test_a_deleted_session_comes_back(demo: Server, open_page: OpenPage) -> None:
     """Its job creates it again, with what it has reported, and the page follows it."""
     shown = await open_page(f"{demo.url}/")
@@ -269,7 +262,6 @@ async def test_a_deleted_session_comes_back(demo: Server, open_page: OpenPage) -
     await expect(session_of(shown.page, "film")).to_have_attribute("session", "film-1")
 
 
-@pytest.mark.full
 async def test_cut_stream_comes_back(demo: Server, open_page: OpenPage) -> None:
     """The badge shows the cut, and the bars go on."""
     shown = await open_page(f"{demo.url}/")
@@ -280,7 +272,6 @@ async def test_cut_stream_comes_back(demo: Server, open_page: OpenPage) -> None:
     await expect_to_move(shown.page, "film")
 
 
-@pytest.mark.full
 async def test_buffering_proxy_is_bridged_by_polls(demo: Server, open_page: OpenPage) -> None:
     """The bars keep moving meanwhile, and a second click ends the buffering."""
     shown = await open_page(f"{demo.url}/")
@@ -296,7 +287,6 @@ async def test_buffering_proxy_is_bridged_by_polls(demo: Server, open_page: Open
     await expect_connections(shown.page, "live")
 
 
-@pytest.mark.full
 async def test_buffering_ends_by_itself(demo: Server, open_page: OpenPage) -> None:
     """No second click is needed."""
     shown = await open_page(f"{demo.url}/")
@@ -307,7 +297,6 @@ async def test_buffering_ends_by_itself(demo: Server, open_page: OpenPage) -> No
     await expect_connections(shown.page, "live")
 
 
-@pytest.mark.full
 async def test_restarted_server_is_found_again(demo: Server, open_page: OpenPage) -> None:
     """The badge shows the outage, and the bars go on from their last state."""
     shown = await open_page(f"{demo.url}/")
@@ -323,7 +312,6 @@ async def test_restarted_server_is_found_again(demo: Server, open_page: OpenPage
     await expect_to_move(shown.page, "film")
 
 
-@pytest.mark.full
 async def test_visitor_moves_a_bar_by_each_command_shown(demo: Server, open_page: OpenPage) -> None:
     """By curl, then Python, then JavaScript: each tab shows the next update of the visitor's own session."""
     shown = await open_page(f"{demo.url}/")
@@ -346,7 +334,6 @@ async def test_visitor_moves_a_bar_by_each_command_shown(demo: Server, open_page
     await expect(session_of(shown.page, "yours")).to_have_attribute("session", session_id)
 
 
-@pytest.mark.full
 async def test_an_address_with_an_invalid_fragment_is_given_a_session(demo: Server, open_page: OpenPage) -> None:
     """The fragment may be malformed, or decode to an invalid id."""
     for fragment in ("%", "%ff", "..", "a%2Fb"):
@@ -377,7 +364,6 @@ async def test_tabs_are_operable_by_keys_and_copy(demo: Server, open_page: OpenP
     assert copied == await drive.get_by_role("tabpanel").locator("code").text_content()
 
 
-@pytest.mark.full
 async def test_page_speaks_japanese(demo: Server, open_page: OpenPage) -> None:
     """A browser that prefers Japanese gets it, in the cards and in the list. There are no holes between the cards."""
     shown = await open_page(f"{demo.url}/", locale="ja-JP")
@@ -390,7 +376,6 @@ async def test_page_speaks_japanese(demo: Server, open_page: OpenPage) -> None:
 BORDER = "button => getComputedStyle(button).borderTopColor"
 
 
-@pytest.mark.full
 @pytest.mark.parametrize("locale", ["ja-JP", "en-GB"])
 async def test_axe_finds_nothing(demo: Server, open_page: OpenPage, locale: str) -> None:
     """It is checked light and dark, also while a button is pressed."""

@@ -22,6 +22,8 @@ from tests.harness.nginx import NginxServer
 from tests.harness.serving import Server, Worker, eventually
 from tests.harness.tokens import CLOSED, PUBLISH_TOKEN, make_token
 
+pytestmark = pytest.mark.full
+
 EXPIRED = "This link has expired, or is not valid. Ask for a new one."
 
 
@@ -143,7 +145,6 @@ async def test_a_link_and_the_visitors_own_token_stay_apart(
     assert await by_link.evaluate(f"fetch('/api/progress/{other}?link=1').then(({{ status }}) => status)") == 401
 
 
-@pytest.mark.full
 async def test_a_link_shows_a_session_of_any_id(server: Server, worker: Worker, open_page: OpenPage) -> None:
     """Browsers ignore a path of more than 1024 bytes, and then take that of the request."""
     for session_id in ("\U0001f680" * 128, "a b;c=d'(e)!*~%2e&link=0#x?"):
@@ -155,7 +156,6 @@ async def test_a_link_shows_a_session_of_any_id(server: Server, worker: Worker, 
         assert cookie["path"] == f"/api/progress/{quote(session_id, safe=chr(39) + '!()*~')}"
 
 
-@pytest.mark.full
 async def test_tabs_by_links_of_one_session_share_a_stream(
     proxy: ChaosProxy, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:
@@ -191,7 +191,6 @@ async def test_an_expired_link_says_so(server: Server, worker: Worker, open_page
     await expect(shown.part("home-link")).to_be_visible()
 
 
-@pytest.mark.full
 async def test_a_link_that_expires_says_so(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
     """In Japanese too. What was shown stays, and a new link goes on in the same tab, without a load."""
     await worker.start(sid, 1)
@@ -209,7 +208,6 @@ async def test_a_link_that_expires_says_so(server: Server, worker: Worker, open_
     assert "token" not in shown.page.url
 
 
-@pytest.mark.full
 async def test_a_link_waits_for_a_server_that_is_away(
     server: Server, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:
@@ -239,7 +237,6 @@ async def test_a_link_without_tls_sends_no_token(proxy: ChaosProxy, open_page: O
     assert token_of(link).encode() not in wire_of(proxy)
 
 
-@pytest.mark.full
 async def test_a_link_works_where_readers_need_no_token(open_page: OpenPage, sid: str, tmp_path: Path) -> None:
     """It lets its visitor ask the worker. One that has expired says so, and the page is shown all the same."""
     settings = {**CLOSED, "read": "open"}
@@ -255,7 +252,6 @@ async def test_a_link_works_where_readers_need_no_token(open_page: OpenPage, sid
         await expect(late.page.get_by_role("button", name="Cancel")).to_be_hidden()
 
 
-@pytest.mark.full
 async def test_a_browser_writes_the_token_of_a_link_to_no_file_but_its_list_of_addresses(
     server: Server, worker: Worker, tmp_path: Path, sid: str
 ) -> None:
@@ -272,7 +268,6 @@ async def test_a_browser_writes_the_token_of_a_link_to_no_file_but_its_list_of_a
     assert files_with(tmp_path, token_of(link)) <= ADDRESSES
 
 
-@pytest.mark.full
 async def test_a_link_works_behind_a_proxy_with_tls(server: Server, worker: Worker, sid: str, tmp_path: Path) -> None:
     """The browser takes the name that pages without TLS cannot set, also where the proxy hides the name of its host."""
     port = free_port()

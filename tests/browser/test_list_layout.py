@@ -14,6 +14,8 @@ from tests.browser.home_page import FAKE_STREAM, entry, names_of, row_of, rows_o
 from tests.browser.page_driver import PageDriver
 from tests.harness.serving import Server
 
+pytestmark = pytest.mark.full
+
 Scheme = Literal["light", "dark"]
 
 STATES: list[dict[str, Any]] = [
@@ -133,7 +135,6 @@ async def test_a_search_names_what_it_searched(server: Server, open_page: OpenPa
     await shown.page.wait_for_url(f"{server.url}/s/job-77")
 
 
-@pytest.mark.full
 async def test_the_live_region_says_what_began_and_ended(server: Server, open_page: OpenPage) -> None:
     """It is silent on progress, and sums up what comes at once. A start of half a day ago gets its day meanwhile."""
     shown = await open_page("about:blank", scripts=(FAKE_STREAM,))
@@ -217,7 +218,6 @@ async def task_times(shown: PageDriver, act: Callable[[], Awaitable[object]]) ->
     return [each["tdur"] / 1000 for each in trace if (each["pid"], each["tid"]) in mains and "tdur" in each]
 
 
-@pytest.mark.full
 @pytest.mark.alone
 async def test_a_thousand_rows_do_not_stutter(server: Server, open_page: OpenPage) -> None:
     """While a hundred sessions a second change, no task takes an eighth of what it takes to draw all of them."""

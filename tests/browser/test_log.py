@@ -12,6 +12,8 @@ from tests.browser.page_driver import MARKUP, POLLING_ONLY, PageDriver
 from tests.browser.session_page import COMPLETED, page_of
 from tests.harness.serving import Server, Worker
 
+pytestmark = pytest.mark.full
+
 STEPS = [{"name": name} for name in ("Read", "Parse", "Save")]
 COLOURED = "\x1b[1;32mok\x1b[0m \x1b]0;title\x07\x1b[2Jdone"
 
@@ -88,7 +90,6 @@ async def test_lines_come_live_under_their_step(server: Server, worker: Worker, 
     assert shown.errors == []
 
 
-@pytest.mark.full
 async def test_a_page_that_polls_has_the_log_too(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
     """Also one that is opened after the end."""
     await running(worker, sid)
@@ -253,7 +254,6 @@ async def test_lines_are_searched_copied_and_downloaded(
     assert await shown.evaluate("revoked") == [], "a browser may read it later than at the click"
 
 
-@pytest.mark.full
 async def test_lines_that_are_not_kept_are_counted(
     server: Server, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:
@@ -286,7 +286,6 @@ async def test_the_next_run_has_a_log_of_its_own(server: Server, worker: Worker,
     await expect(log_of(shown, 2).get_by_role("searchbox", name="Renamed")).to_have_count(1)
 
 
-@pytest.mark.full
 async def test_a_run_that_finds_its_steps_anew_has_their_logs(
     server: Server, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:
@@ -345,7 +344,6 @@ async def test_the_log_is_accessible(
     await check_themes(shown)
 
 
-@pytest.mark.full
 async def test_an_open_log_is_whole_on_paper(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
     """Without what acts, and without the logs that are closed; a link of the job has its address."""
     await running(worker, sid)

@@ -9,6 +9,8 @@ from tests.browser.session_states import every_state, long_list, session, step
 from tests.browser.stubbed_session import StubbedSession
 from tests.harness.serving import Server
 
+pytestmark = pytest.mark.full
+
 PHONE = {"width": 360, "height": 760}
 
 SHOWN = "all => all.filter((step) => step.offsetParent !== null).map((step) => step.querySelector('.name').textContent)"

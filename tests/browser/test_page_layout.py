@@ -14,11 +14,12 @@ from tests.browser.stubbed_session import StubbedSession
 from tests.harness.chaos import ChaosProxy
 from tests.harness.serving import Server, Worker, session_path
 
+pytestmark = pytest.mark.full
+
 UNCOVERED = "e => (({ right, top }) => document.elementFromPoint(right - 2, top + 12))(e.getBoundingClientRect()) === e"
 EDGES = "all => all.map((each) => each.getBoundingClientRect()).map(({ left, right }) => `${left} ${right}`)"
 
 
-@pytest.mark.full
 async def test_running_step_ticks(worker: Worker, shown: PageDriver, sid: str) -> None:
     """It is drawn each second without a report of the worker; the tracker alone would draw it every other second."""
     await worker.start(sid, 1)

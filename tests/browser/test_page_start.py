@@ -14,6 +14,8 @@ from tests.conftest import Serve
 from tests.harness.serving import Server, Worker
 from tests.harness.tokens import KEY, PUBLISH_TOKEN, make_token
 
+pytestmark = pytest.mark.full
+
 QUESTIONS = {
     "en-GB": "No job has reported here yet; is the id right?",
     "ja-JP": "この ID のジョブからはまだ報告がありません。ID に間違いはありませんか\N{FULLWIDTH QUESTION MARK}",

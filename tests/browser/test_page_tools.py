@@ -15,6 +15,8 @@ from tests.browser.stubbed_session import StubbedSession
 from tests.conftest import Serve
 from tests.harness.serving import Server, Worker
 
+pytestmark = pytest.mark.full
+
 PHONE: ViewportSize = {"width": 360, "height": 760}
 
 CLIPBOARD = ["clipboard-read", "clipboard-write"]

@@ -14,6 +14,8 @@ from tests.browser.stubbed_session import StubbedSession
 from tests.harness.serving import Server, Worker
 from tests.harness.tokens import CLOSED, PUBLISH_TOKEN, make_token
 
+pytestmark = pytest.mark.full
+
 STEPS = [{"name": name} for name in ("Find", "Resize", "Upload")]
 ASKED_AT = "2026-01-01T00:00:00+00:00"
 STOPPED = {
@@ -46,7 +48,6 @@ def said(shown: PageDriver) -> Locator:
     return shown.part("request-text")
 
 
-@pytest.mark.full
 async def test_a_reader_cancels_by_keyboard(server: Server, worker: Worker, open_page: OpenPage, sid: str) -> None:
     """Escape leaves the job alone. Each state has its look, is announced, and keeps the focus."""
     session = await StubbedSession.open(await running(worker, sid), server, open_page)
@@ -237,7 +238,6 @@ async def test_an_embedding_page_may_retry_by_itself(
 
 
 @pytest.mark.parametrize("where", ["page", "element"])
-@pytest.mark.full
 async def test_axe_finds_nothing_in_the_states_of_a_request(
     server: Server, worker: Worker, open_page: OpenPage, sid: str, where: str
 ) -> None:
@@ -258,7 +258,6 @@ async def test_axe_finds_nothing_in_the_states_of_a_request(
             assert await axe_violations(shown) == [], (scheme, request_state)
 
 
-@pytest.mark.full
 async def test_looks_are_distinct_under_forced_colours(
     server: Server, worker: Worker, open_page: OpenPage, sid: str
 ) -> None:
@@ -334,7 +333,6 @@ async def test_a_job_that_was_never_started_is_cancelled_at_once(
     assert shown.errors == []
 
 
-@pytest.mark.full
 async def test_the_button_needs_a_token_with_the_right(tmp_path: Path, open_page: OpenPage, sid: str) -> None:
     """A reader who enters such a token gets the button, by the cookie."""
     with Server(tmp_path, **CLOSED) as server:

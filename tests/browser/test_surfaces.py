@@ -23,7 +23,7 @@ from tests.conftest import Serve
 from tests.harness.faketime import WallClock
 from tests.harness.serving import Server, Worker, session_path
 
-pytestmark = pytest.mark.timeout(400)  # Twelve jobs end in one test.
+pytestmark = [pytest.mark.full, pytest.mark.timeout(400)]  # Twelve jobs end in one test.
 
 DEADLINE_S = 30
 

@@ -33,6 +33,7 @@ def test_our_server_keeps_a_level(server: Server, tmp_path: Path, level: Level) 
 
 
 @serve_only
+@pytest.mark.full
 @pytest.mark.parametrize("name", servers())
 def test_our_server_keeps_what_other_settings_show(
     serve: Serve, redis_servers: dict[str, RedisServer], tmp_path: Path, name: str
