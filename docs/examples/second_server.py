@@ -217,9 +217,6 @@ class Session:
         shown = {"session_id": self.session_id, "current_step": self.current_step, "total_steps": len(self.steps)}
         shown |= {"status": self.status, "steps": self.steps, "percentage": percentage}
         shown |= {"estimated_remaining_ms": min(remaining_ms, MAX_NUMBER)}
-        if "error" in statuses:
-            hundredths = 100 * done // 1
-            shown["steps_done"] = hundredths / 100 if hundredths % 100 else hundredths // 100
         if self.status == "not_found" and self.epoch != NEVER:
             shown["gone"] = True
         return shown

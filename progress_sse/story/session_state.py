@@ -125,7 +125,6 @@ _DETAILS: Final = {
     "conclusion": is_text,
     "time": is_object({"percentage": is_count, "finish_at": or_null(is_object(_END)), "basis": is_text}),
     "requests": is_list(is_object(_REQUEST, {"message": is_text, "reason": is_text})),
-    "steps_done": _is_steps_done,
 }
 _STATUSES: Final = ("pending", "running", "completed", "error")
 _is_session: Final = is_object(
@@ -133,7 +132,7 @@ _is_session: Final = is_object(
 )
 is_listed: Final = is_object(
     {**_HEAD, "status": _STATUSES.__contains__, "created_at": is_time, "updated_at": is_time},
-    {**_DETAILS, "liveness": _is_liveness, "idle_since": is_time},
+    {**_DETAILS, "steps_done": _is_steps_done, "liveness": _is_liveness, "idle_since": is_time},
 )
 """Whether a value is a session as lists have it, which has neither steps nor requests."""
 

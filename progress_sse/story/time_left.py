@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping
 from datetime import tzinfo
+from fractions import Fraction
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from progress_sse.core.durations import in_words
@@ -160,6 +161,16 @@ def moved(known: int, state: SessionState, reported_s: float, now_s: float) -> i
 
 
 def _by_steps(state: SessionState) -> int:
-    """Return the share of successes and of what running steps report; in the server's percentage failed steps count."""
+    """Return the share of successes and of what running steps report; in the server's percentage failed steps count.
+
+    Entries of lists have no steps: they bear what a step in error leaves done, in hundredths.
+    """
     percentage: int = state["percentage"]
-    return round(100 * state["steps_done"]) // state["total_steps"] if "steps_done" in state else percentage
+    total_steps: int = state["total_steps"]
+    if "steps_done" in state:
+        return round(100 * state["steps_done"]) // total_steps
+    if not steps_in(state, "error"):
+        return percentage
+    running = [step["progress"] for step in steps_in(state, "running") if step.get("progress")]
+    shares = sum(Fraction(each["current"], each["total"]) for each in running if each["total"])
+    return int(100 * (len(steps_in(state, "success")) + shares) // total_steps)

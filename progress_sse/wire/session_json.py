@@ -98,7 +98,9 @@ def encode_listed(session: Session, summary: bytes | None = None) -> bytes:
     """Return a session's entry in a list, without requests; `summary` is the session part of its last transition."""
     if session.details.requests:
         session, summary = session.with_details(session.details._replace(requests=())), None
+    steps_done = session.steps_done
     further = {
+        **({} if steps_done is None else {"steps_done": steps_done}),
         "created_at": session.progress.created_at,
         "updated_at": session.progress.updated_at,
         **_liveness(session),
@@ -256,14 +258,8 @@ def _summary(session: Session, **steps: object) -> dict[str, object]:
         **steps,
         "percentage": session.percentage,
         "estimated_remaining_ms": session.estimated_remaining_ms,
-        **_optional(session),
+        **shown_details(progress.details),
     }
-
-
-def _optional(session: Session) -> dict[str, object]:
-    """Return the keys that a session has besides those of `SUMMARY_KEYS`."""
-    shown, steps_done = shown_details(session.progress.details), session.steps_done
-    return shown if steps_done is None else shown | {"steps_done": steps_done}
 
 
 def encode_page(entries: Sequence[bytes], after: str | None) -> bytes:

@@ -27,7 +27,6 @@ Body = dict[str, Any]
 POLL_KEYS = ("session_id", "current_step", "total_steps", "status", "steps", "percentage", "estimated_remaining_ms")
 SESSION_KEYS = (
     *("title", "labels", "links", "open_ended", "error", "conclusion", "time", "accepts", "requests", "log"),
-    "steps_done",
 )
 STEP_KEYS = ("step", "name", "status", "started_at", "completed_at", "elapsed_ms", "timeout_ms", "message", "error")
 PENDING_KEYS = ("step", "name", "status", "elapsed_ms", "timeout_ms")

@@ -9,7 +9,9 @@ import { waiting_ms } from "./usual-times.js";
 /** 100 % comes only with the end: more may follow the last step. */
 const MOST_BEFORE_THE_END = 99;
 
-/** A session, or an entry of a list. @typedef {Pick<Progress, "status" | "total_steps" | "percentage" | "steps_done" | "time">} Drawn */
+/** @typedef {import("./wire.js").ListedSession} ListedSession */
+
+/** A session, or an entry of a list, which has no steps. @typedef {Pick<Progress, "status" | "total_steps" | "percentage" | "time"> & Partial<Pick<Progress, "steps"> & Pick<ListedSession, "steps_done">>} Drawn */
 
 /** Whether it is drawn with a number: one that may get more steps is not, unless its time is known. @param {Pick<Progress, "status" | "open_ended" | "time">} data */
 export function hasPercentage({ status, open_ended, time }) {
@@ -23,8 +25,23 @@ export function percentageOf(data) {
 }
 
 /** The share of successes and of what running steps report. In `percentage` failed steps count as well. @param {Drawn} data */
-function percentageBySteps({ percentage, steps_done, total_steps }) {
-  return steps_done === undefined ? percentage : Math.floor(Math.round(100 * steps_done) / total_steps);
+function percentageBySteps({ percentage, steps, steps_done, total_steps }) {
+  if (steps_done !== undefined) return Math.floor(Math.round(100 * steps_done) / total_steps);
+  return steps?.some(({ status }) => status === "error") ? percentageDone(steps, total_steps) : percentage;
+}
+
+/** The exact floor: in floating point 29 of 50 would be 57 %. @param {Progress["steps"]} steps @param {number} total_steps */
+function percentageDone(steps, total_steps) {
+  let [done, of] = [0n, 1n];
+  for (const step of steps) {
+    if (step.status === "success") done += of;
+    if (step.status === "running" && step.progress?.total) {
+      const total = BigInt(step.progress.total);
+      done = done * total + BigInt(step.progress.current) * of;
+      of *= total;
+    }
+  }
+  return Number((100n * done) / (of * BigInt(total_steps)));
 }
 
 /** Whether the bar moves by itself until the next update. @param {Pick<Progress, "status" | "steps" | "time">} data */

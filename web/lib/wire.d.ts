@@ -148,8 +148,6 @@ export interface SessionDetails {
   requests?: SessionRequest[];
   /** Its worker has written lines into its log. */
   log?: true;
-  /** How many steps are done, those that run as far as reported; present only where a step failed. */
-  steps_done?: number;
   /** It does not exist, and existed within the last day. */
   gone?: true;
 }
@@ -168,6 +166,8 @@ export interface SessionSummary extends SessionDetails {
 
 /** A session in a list, which does not show what readers asked. */
 export interface ListedSession extends SessionSummary {
+  /** How many steps are done, those that run as far as reported; present only where a step failed. */
+  steps_done?: number;
   created_at: string;
   updated_at: string;
   /** Of a stalled step, else of a running one that has it. */

@@ -188,8 +188,6 @@ class Details(ResponseModel):
     """What they asked, the newest first; the newest ten are kept."""
     log: Literal[True] | SkipJsonSchema[None] = None
     """Its worker has written lines into its log."""
-    steps_done: Annotated[float, Field(ge=0)] | SkipJsonSchema[None] = None
-    """How many steps are done, those that run as far as reported; present only where a step failed."""
     gone: Literal[True] | SkipJsonSchema[None] = None
     """It does not exist, and existed within the last day."""
 
@@ -210,6 +208,8 @@ class SessionSummary(Details):
 class ListedSession(SessionSummary):
     """A session in a list, which does not show what readers asked."""
 
+    steps_done: Annotated[float, Field(ge=0)] | SkipJsonSchema[None] = None
+    """How many steps are done, those that run as far as reported; present only where a step failed."""
     created_at: AwareDatetime
     updated_at: AwareDatetime
     liveness: Liveness | SkipJsonSchema[None] = None

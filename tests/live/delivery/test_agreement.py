@@ -1,6 +1,5 @@
 """Snapshots, polls and folded transitions agree on the state of a session."""
 
-import math
 import random
 from collections.abc import Iterator
 from fractions import Fraction
@@ -11,6 +10,8 @@ from tests.harness.oracle import PENDING_KEYS, POLL_KEYS, STEP_KEYS, Body, fold
 from tests.harness.rawsse import RawStream
 from tests.harness.serving import Server, Worker, events_path
 from tests.live.delivery.reading import snapshot_of
+
+SUMMARY_KEYS = tuple(key for key in POLL_KEYS if key != "steps")
 
 
 @pytest.mark.guarantee("D", "M")
@@ -40,6 +41,28 @@ async def test_snapshot_poll_and_fold_agree_at_each_id(server: Server, worker: W
     assert len(bodies) > 30
 
 
+@pytest.mark.guarantee("J")
+@pytest.mark.protocol("P-3.8")
+@pytest.mark.parametrize("creation", [None, {}, {"total_steps": 4}], ids=["by its start", "empty", "total_steps"])
+async def test_a_plain_session_has_the_documented_keys_alone(
+    server: Server, worker: Worker, sid: str, creation: Body | None
+) -> None:
+    """Whether a step fails or not: in polls, in snapshots and in the session of each event."""
+    if creation is not None:
+        await worker.create(sid, **creation)
+    async with await RawStream.open(server.port, events_path(sid)) as stream:
+        for update in script(random.Random(3), 4):
+            answer = await worker.update(sid, **update)
+            assert answer.status_code == 200, (update, answer.text)
+            assert tuple(await worker.poll(sid)) == POLL_KEYS
+        last = await snapshot_of(server, sid)
+        while (event := await stream.next_event()).id != last.id:
+            shown = event.json()
+            assert set(shown) == {"step", "session"} or tuple(shown) == POLL_KEYS
+            assert tuple(shown.get("session", SUMMARY_KEYS)) == SUMMARY_KEYS
+    assert "error" in {step["status"] for step in last.json()["steps"]}
+
+
 def script(rng: random.Random, total: int) -> Iterator[Body]:
     """A run with every kind of update, retries and repeats included; it stops before the session is completed."""
     for step in [*range(1, total), *(rng.randint(1, total - 1) for _ in range(8))]:
@@ -64,7 +87,7 @@ def script(rng: random.Random, total: int) -> Iterator[Body]:
 def assert_shape(poll: Body, estimates: list[int]) -> None:
     """Check the documented order of the keys, and compute the formulas of the protocol anew."""
     failed = [entry["status"] for entry in poll["steps"]].count("error")
-    assert tuple(poll) == (*POLL_KEYS, "time", *["steps_done"] * bool(failed))
+    assert tuple(poll) == (*POLL_KEYS, "time")
     total = poll["total_steps"]
     assert (total, [entry["step"] for entry in poll["steps"]]) == (len(estimates), list(range(1, total + 1)))
     parts = Fraction(0)
@@ -78,7 +101,6 @@ def assert_shape(poll: Body, estimates: list[int]) -> None:
             parts += Fraction(current, units) if units else 0
         parts += entry["status"] in ("success", "error")
     assert poll["percentage"] == 100 * parts // total
-    assert round(100 * poll.get("steps_done", 0)) == (math.floor(100 * (parts - failed)) if failed else 0)
     assert poll["estimated_remaining_ms"] == sum(estimates[poll["current_step"] :])
     assert failed or poll["status"] != "error"
 

@@ -43,19 +43,8 @@ export function session(started, changes = {}) {
     steps,
     percentage: Math.floor((100 * started.filter((step) => step.status === "success").length) / 3),
     estimated_remaining_ms: ESTIMATES.slice(current_step).reduce((sum, ms) => sum + ms, 0),
-    ...stepsDone(started),
     ...changes,
   };
-}
-
-/** The key of this name, where a step has failed. @param {Partial<StartedStep>[]} started */
-function stepsDone(started) {
-  const shares = started.map(({ status = "running", progress }) => {
-    const share = progress?.total ? progress.current / progress.total : 0;
-    return status === "running" ? share : Number(status === "success");
-  });
-  const steps_done = shares.reduce((sum, share) => sum + share, 0);
-  return started.some(({ status }) => status === "error") ? { steps_done } : {};
 }
 
 /** @type {Progress} */
