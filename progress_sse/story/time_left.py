@@ -168,7 +168,8 @@ def _by_steps(state: SessionState) -> int:
     percentage: int = state["percentage"]
     total_steps: int = state["total_steps"]
     if "steps_done" in state:
-        return round(100 * state["steps_done"]) // total_steps
+        hundredths: int = round(100 * state["steps_done"])
+        return hundredths // total_steps
     if not steps_in(state, "error"):
         return percentage
     running = [step["progress"] for step in steps_in(state, "running") if step.get("progress")]
