@@ -178,8 +178,7 @@ class HookSender(Sender):
     def __init__(self, hook: Hook, outbox: Outbox, clock: Clock, on_off: Callable[[str], None]) -> None:
         """Send to `hook`; call `on_off` with its name once that is gone."""
         self._on_off = on_off
-        self._hook_deliverer = Deliverer(hook)
-        super().__init__(hook.name, self._hook_deliverer, outbox, clock, HOOK_TRIES)
+        super().__init__(hook.name, Deliverer(hook), outbox, clock, HOOK_TRIES)
         self.hook = hook
         self.waiting: int | None = None
         self.last_success: str | None = None
@@ -194,9 +193,16 @@ class HookSender(Sender):
         self.results, self.last_success, self.tries = former.results, former.last_success, former.tries
 
     async def test(self) -> Try:
-        """Send a request of its own to the hook, which counts nowhere, and return the answer with its body."""
+        """Send a request of its own to the hook, which counts nowhere, and return the answer with its body.
+
+        Its connections are its own, too: a reload closes those of the sender.
+        """
         body = {"type": "session.test", "timestamp": timestamp(self._clock.now()), "data": {"hook": self.hook.name}}
-        return await self._hook_deliverer.send(f"msg_{secrets.token_hex(16)}", encode_json(body), reads_body=True)
+        deliverer = Deliverer(self.hook)
+        try:
+            return await deliverer.send(f"msg_{secrets.token_hex(16)}", encode_json(body), reads_body=True)
+        finally:
+            await deliverer.aclose()
 
     async def retry(self, notice_id: str | None) -> int:
         """Let dead notices wait again, all or one; return how many."""

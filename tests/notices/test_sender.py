@@ -266,6 +266,20 @@ async def test_a_store_that_is_away(
     assert not any(task.done() for task in notifier.tasks)
 
 
+async def test_a_reload_hides_no_hook(store: ProgressStore, notifier: Notifier, receiver: Receiver) -> None:
+    """While it waits for tries under way, an operator finds the hooks that were there before."""
+    receiver.open.clear()
+    await run_job(store)
+    await settle()
+    loading = asyncio.create_task(notifier.load((hook("other", "completed"),)))
+    await settle()
+    assert not loading.done()
+    assert list(notifier.senders) == ["all"]
+    receiver.open.set()
+    await loading
+    assert list(notifier.senders) == ["other"]
+
+
 async def test_of_many_loads_the_last_one_counts(store: ProgressStore, notifier: Notifier, receiver: Receiver) -> None:
     """Each hook has one sender, and none once it is closed."""
     await asyncio.gather(*(notifier.load((hook(name, "started"),)) for name in ("a", "b", "a", "b")))
