@@ -332,6 +332,19 @@ async def test_a_clock_that_is_set_back_while_a_hook_is_down(
     assert await store.backend.outbox.counts("all") == (0, 0)
 
 
+@pytest.mark.guarantee(90)
+async def test_a_clock_that_is_set_back_after_a_first_try(
+    store: ProgressStore, notifier: Notifier, receiver: Receiver, clock: ManualClock
+) -> None:
+    """The tries go on by the schedule: the third within six minutes."""
+    receiver.answer = Try(400)
+    await run_job(store)
+    await settle()
+    clock.jump(-3 * 86_400)
+    await pass_time(clock, 360)
+    assert receiver.events == ["started"] * 3
+
+
 async def test_a_clock_that_jumps_ahead(
     store: ProgressStore, notifier: Notifier, receiver: Receiver, clock: ManualClock
 ) -> None:
