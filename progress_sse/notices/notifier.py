@@ -93,7 +93,7 @@ class Notifier:
         self._hooks, self.senders, self._off = hooks, senders, frozenset()
         self._to_turn_on = frozenset(senders)
         for name in former.keys() & senders.keys():
-            senders[name].continue_counts(former[name])
+            senders[name].continue_from(former[name])
         self._make_notices()
         with suppress(ProblemError):  # The store is away: `_look_after` tries again.
             await self._look()

@@ -188,9 +188,11 @@ class HookSender(Sender):
         """Return how many notices wait in the store, and how many are dead."""
         return await self._outbox.counts(self.queue)
 
-    def continue_counts(self, former: "HookSender") -> None:
-        """Go on counting where the sender of the hook before a reload ended."""
+    def continue_from(self, former: "HookSender") -> None:
+        """Go on counting where the sender before a reload ended; and waiting, if its hook is the same."""
         self.results, self.last_success, self.tries = former.results, former.last_success, former.tries
+        if self.hook == former.hook:
+            self._receiver = former._receiver
 
     async def test(self) -> Try:
         """Send a request of its own to the hook, which counts nowhere, and return the answer with its body.

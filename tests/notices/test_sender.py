@@ -280,6 +280,22 @@ async def test_a_reload_hides_no_hook(store: ProgressStore, notifier: Notifier, 
     assert list(notifier.senders) == ["other"]
 
 
+@pytest.mark.parametrize(("again", "state"), [(ALL, "down"), (ALL._replace(secrets=(b"o" * 24,)), "up")])
+async def test_a_reload_goes_on_with_a_hook_that_it_does_not_change(
+    store: ProgressStore, notifier: Notifier, receiver: Receiver, clock: ManualClock, again: Hook, state: str
+) -> None:
+    """It stays down until its next probe; one that was changed is tried again."""
+    receiver.answer = Try(500)
+    for number in range(8):
+        await run_job(store, f"{number}")
+    await settle()
+    tries = len(receiver.sent)
+    await notifier.load((again,))
+    assert notifier.senders["all"].state == state
+    await pass_time(clock, 10)
+    assert (len(receiver.sent) == tries) == (state == "down")
+
+
 async def test_of_many_loads_the_last_one_counts(store: ProgressStore, notifier: Notifier, receiver: Receiver) -> None:
     """Each hook has one sender, and none once it is closed."""
     await asyncio.gather(*(notifier.load((hook(name, "started"),)) for name in ("a", "b", "a", "b")))
