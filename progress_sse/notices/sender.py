@@ -54,6 +54,7 @@ class Sender:
     """Sends the notices of a queue, many at a time; while its receiver is down one, now and then.
 
     Attributes:
+        receiver: Whether it is up, and when the next try may begin.
         is_off: Whether the receiver is gone, and gets nothing.
         results: How many tries of this process delivered their notice, failed, or were the last of it.
     """
@@ -66,14 +67,14 @@ class Sender:
         self._outbox = outbox
         self._clock = clock
         self._most_tries = most_tries
-        self._receiver = Receiver()
+        self.receiver = Receiver()
         self._under_way: dict[asyncio.Task[None], Taken] = {}
         self._woken = asyncio.Event()
 
     @property
     def state(self) -> ReceiverState:
         """Whether notices are sent."""
-        return "off" if self.is_off else "down" if self._receiver.is_down else "up"
+        return "off" if self.is_off else "down" if self.receiver.is_down else "up"
 
     @property
     def now_ms(self) -> int:
@@ -112,7 +113,7 @@ class Sender:
 
     async def _send_due(self) -> float:
         """Begin the tries that are due, and return for how many seconds to wait then."""
-        now_ms, receiver = self.now_ms, self._receiver
+        now_ms, receiver = self.now_ms, self.receiver
         room = self._most_tries - len(self._under_way)
         if receiver.is_down:
             room = 0 if self._under_way else 1
@@ -134,7 +135,7 @@ class Sender:
     async def _try(self, taken: Taken) -> None:
         tried = await self._deliverer.send(taken.notice_id, taken.body)
         now_ms = self.now_ms
-        result = self._receiver.result_of(taken, tried, now_ms, self._at_ms)
+        result = self.receiver.result_of(taken, tried, now_ms, self._at_ms)
         self._note(taken, tried, result)
         try:
             if tried.is_gone:
@@ -192,7 +193,7 @@ class HookSender(Sender):
         """Go on counting where the sender before a reload ended; and waiting, if its hook is the same."""
         self.results, self.last_success, self.tries = former.results, former.last_success, former.tries
         if self.hook == former.hook:
-            self._receiver = former._receiver
+            self.receiver = former.receiver
 
     async def test(self) -> Try:
         """Send a request of its own to the hook, which counts nowhere, and return the answer with its body.
