@@ -34,9 +34,9 @@ def create_app(
     Args:
         settings: How it runs; from the environment by default.
         service: The service behind it; made from `settings` and `authorize` by default.
-        authorize: Called with each request, an action (`read`, `publish`, `control` or `list`) and the session's id
-            (`None` for all together). Returns whether the request is allowed, or an awaitable of that. It replaces
-            all tokens, cookies and tickets, and the setting `read`.
+        authorize: Called with each request, an action (`read`, `publish`, `control`, `list` or `admin`) and the
+            session's id (`None` for all together, and for `admin`). Returns whether the request is allowed, or an
+            awaitable of that. It replaces all tokens, cookies and tickets, and the setting `read`.
 
     Raises:
         ConfigurationError: The settings contradict each other.

@@ -93,7 +93,7 @@ class Notifier:
         self._hooks, self.senders, self._off = hooks, senders, frozenset()
         self._to_turn_on = frozenset(senders)
         for name in former.keys() & senders.keys():
-            senders[name].continue_counts(former[name])
+            senders[name].continue_from(former[name])
         self._make_notices()
         with suppress(ProblemError):  # The store is away: `_look_after` tries again.
             await self._look()
@@ -176,8 +176,8 @@ class Notifier:
         await cancel(*self.tasks)
         self.tasks = []
         senders = [*self.senders.values(), *self._push_senders.values()]
-        self.senders, self._push_senders = {}, {}
         await asyncio.gather(*(each.aclose(self._settings.graceful_timeout_s) for each in senders))
+        self.senders, self._push_senders = {}, {}
 
     async def aclose(self) -> None:
         """Let tries under way end within the time for a shutdown. Commits go on making notices, for the next start."""

@@ -117,7 +117,8 @@ class PushDeliverer:
             is_wanted = await self._is_wanted(notice)
         except ProblemError as error:
             return Try(error=f"the store is away: {error}", is_of_notice=True)
-        left_s = int(notice.made_ms / 1000 + LIFETIME_S - time.time())
+        # The clock may have been ahead when it was made.
+        left_s = min(LIFETIME_S, int(notice.made_ms / 1000 + LIFETIME_S - time.time()))
         if left_s <= 0:
             return Try(error="it is a day old", verdict="dead")
         if not is_wanted:

@@ -101,6 +101,10 @@ class Receiver:
 
 
 def _wait_ms(tries: int, first_try_ms: int, now_ms: int) -> int:
-    """Return how long a notice waits: the times of its tries count from its first one, a late try moves none."""
-    due_ms = first_try_ms + sum(DELAYS_MS[: tries + 1]) + random.uniform(-JITTER, JITTER) * DELAYS_MS[tries]  # noqa: S311
-    return max(DELAYS_MS[1], round(due_ms - now_ms))
+    """Return how long a notice waits: the times of its tries count from its first one, a late try moves none.
+
+    It is never longer than the step of the schedule: the clock may have been ahead at the first try.
+    """
+    step_ms = DELAYS_MS[tries]
+    due_ms = first_try_ms + sum(DELAYS_MS[: tries + 1]) + random.uniform(-JITTER, JITTER) * step_ms  # noqa: S311
+    return max(DELAYS_MS[1], round(min(due_ms - now_ms, (1 + JITTER) * step_ms)))

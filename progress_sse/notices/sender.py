@@ -54,6 +54,7 @@ class Sender:
     """Sends the notices of a queue, many at a time; while its receiver is down one, now and then.
 
     Attributes:
+        receiver: Whether it is up, and when the next try may begin.
         is_off: Whether the receiver is gone, and gets nothing.
         results: How many tries of this process delivered their notice, failed, or were the last of it.
     """
@@ -66,14 +67,14 @@ class Sender:
         self._outbox = outbox
         self._clock = clock
         self._most_tries = most_tries
-        self._receiver = Receiver()
+        self.receiver = Receiver()
         self._under_way: dict[asyncio.Task[None], Taken] = {}
         self._woken = asyncio.Event()
 
     @property
     def state(self) -> ReceiverState:
         """Whether notices are sent."""
-        return "off" if self.is_off else "down" if self._receiver.is_down else "up"
+        return "off" if self.is_off else "down" if self.receiver.is_down else "up"
 
     @property
     def now_ms(self) -> int:
@@ -112,7 +113,7 @@ class Sender:
 
     async def _send_due(self) -> float:
         """Begin the tries that are due, and return for how many seconds to wait then."""
-        now_ms, receiver = self.now_ms, self._receiver
+        now_ms, receiver = self.now_ms, self.receiver
         room = self._most_tries - len(self._under_way)
         if receiver.is_down:
             room = 0 if self._under_way else 1
@@ -134,7 +135,7 @@ class Sender:
     async def _try(self, taken: Taken) -> None:
         tried = await self._deliverer.send(taken.notice_id, taken.body)
         now_ms = self.now_ms
-        result = self._receiver.result_of(taken, tried, now_ms, self._at_ms)
+        result = self.receiver.result_of(taken, tried, now_ms, self._at_ms)
         self._note(taken, tried, result)
         try:
             if tried.is_gone:
@@ -178,8 +179,7 @@ class HookSender(Sender):
     def __init__(self, hook: Hook, outbox: Outbox, clock: Clock, on_off: Callable[[str], None]) -> None:
         """Send to `hook`; call `on_off` with its name once that is gone."""
         self._on_off = on_off
-        self._hook_deliverer = Deliverer(hook)
-        super().__init__(hook.name, self._hook_deliverer, outbox, clock, HOOK_TRIES)
+        super().__init__(hook.name, Deliverer(hook), outbox, clock, HOOK_TRIES)
         self.hook = hook
         self.waiting: int | None = None
         self.last_success: str | None = None
@@ -189,14 +189,23 @@ class HookSender(Sender):
         """Return how many notices wait in the store, and how many are dead."""
         return await self._outbox.counts(self.queue)
 
-    def continue_counts(self, former: "HookSender") -> None:
-        """Go on counting where the sender of the hook before a reload ended."""
+    def continue_from(self, former: "HookSender") -> None:
+        """Go on counting where the sender before a reload ended; and waiting, if its hook is the same."""
         self.results, self.last_success, self.tries = former.results, former.last_success, former.tries
+        if self.hook == former.hook:
+            self.receiver = former.receiver
 
     async def test(self) -> Try:
-        """Send a request of its own to the hook, which counts nowhere, and return the answer with its body."""
+        """Send a request of its own to the hook, which counts nowhere, and return the answer with its body.
+
+        Its connections are its own, too: a reload closes those of the sender.
+        """
         body = {"type": "session.test", "timestamp": timestamp(self._clock.now()), "data": {"hook": self.hook.name}}
-        return await self._hook_deliverer.send(f"msg_{secrets.token_hex(16)}", encode_json(body), reads_body=True)
+        deliverer = Deliverer(self.hook)
+        try:
+            return await deliverer.send(f"msg_{secrets.token_hex(16)}", encode_json(body), reads_body=True)
+        finally:
+            await deliverer.aclose()
 
     async def retry(self, notice_id: str | None) -> int:
         """Let dead notices wait again, all or one; return how many."""

@@ -131,6 +131,15 @@ async def test_a_reload_keeps_what_was_counted(serving: Serving) -> None:
         assert await hook_of(client) == before
 
 
+async def test_a_reload_cuts_off_no_test(serving: Serving) -> None:
+    """The operator reads what the receiver said, and not that it failed."""
+    async with receiving(0.5, answer_of(200, b"thanks")) as stub, serving(stub.port) as (client, service):
+        testing = asyncio.create_task(client.post("/api/hooks/oncall/test", json={}))
+        await wait_until(lambda: bool(stub.requests))
+        await service.reload_hooks()
+        assert (await testing).json()["body"] == "thanks"
+
+
 async def test_what_waits_goes_to_the_address_of_the_file(serving: Serving, tmp_path: Path) -> None:
     """As it is at the try, and signed with its secret."""
     async with (

@@ -305,6 +305,19 @@ async def test_a_message_is_of_use_for_a_day(store: ProgressStore, vendor: Vendo
     assert int(vendor.requests[-1].headers["ttl"]) < LIFETIME_S / 2
 
 
+async def test_a_clock_that_is_set_back_lengthens_no_message(
+    store: ProgressStore, vendor: Vendor, clock: ManualClock
+) -> None:
+    """The vendor keeps none for more than a day."""
+    vendor.status = 500
+    await store.finish_session("s", success=False)
+    await settle()
+    clock.jump(-3 * LIFETIME_S)
+    await pass_time(clock, 60)
+    assert len(vendor.requests) == 2
+    assert int(vendor.requests[-1].headers["ttl"]) <= LIFETIME_S
+
+
 @pytest.mark.parametrize(("headers", "pause_s"), [({"Retry-After": "60"}, 60), ({}, 30)])
 async def test_a_vendor_may_ask_to_wait(
     store: ProgressStore, vendor: Vendor, clock: ManualClock, headers: dict[str, str], pause_s: int

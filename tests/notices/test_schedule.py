@@ -39,6 +39,15 @@ def test_a_late_try_does_not_delay_those_after_it() -> None:
     assert result == Later(5000, 3, NOW)
 
 
+@pytest.mark.guarantee(90)
+@pytest.mark.parametrize("tries", range(7))
+@pytest.mark.parametrize("ahead_ms", [3_600_000, 400_000_000_000])
+def test_a_first_try_by_a_clock_that_was_ahead_delays_none(tries: int, ahead_ms: int) -> None:
+    """No notice waits longer than the step of the schedule."""
+    result = later(Receiver(), REFUSED, taken(tries, NOW + ahead_ms), NOW)
+    assert result.wait_ms <= (1 + JITTER) * DELAYS_MS[tries + 1]
+
+
 def test_it_is_delivered() -> None:
     assert Receiver().result_of(taken(3, NOW), SUCCESS, NOW, NOW) == "delivered"
 

@@ -266,6 +266,36 @@ async def test_a_store_that_is_away(
     assert not any(task.done() for task in notifier.tasks)
 
 
+async def test_a_reload_hides_no_hook(store: ProgressStore, notifier: Notifier, receiver: Receiver) -> None:
+    """While it waits for tries under way, an operator finds the hooks that were there before."""
+    receiver.open.clear()
+    await run_job(store)
+    await settle()
+    loading = asyncio.create_task(notifier.load((hook("other", "completed"),)))
+    await settle()
+    assert not loading.done()
+    assert list(notifier.senders) == ["all"]
+    receiver.open.set()
+    await loading
+    assert list(notifier.senders) == ["other"]
+
+
+@pytest.mark.parametrize(("again", "state"), [(ALL, "down"), (ALL._replace(secrets=(b"o" * 24,)), "up")])
+async def test_a_reload_goes_on_with_a_hook_that_it_does_not_change(
+    store: ProgressStore, notifier: Notifier, receiver: Receiver, clock: ManualClock, again: Hook, state: str
+) -> None:
+    """It stays down until its next probe; one that was changed is tried again."""
+    receiver.answer = Try(500)
+    for number in range(8):
+        await run_job(store, f"{number}")
+    await settle()
+    tries = len(receiver.sent)
+    await notifier.load((again,))
+    assert notifier.senders["all"].state == state
+    await pass_time(clock, 10)
+    assert (len(receiver.sent) == tries) == (state == "down")
+
+
 async def test_of_many_loads_the_last_one_counts(store: ProgressStore, notifier: Notifier, receiver: Receiver) -> None:
     """Each hook has one sender, and none once it is closed."""
     await asyncio.gather(*(notifier.load((hook(name, "started"),)) for name in ("a", "b", "a", "b")))
@@ -316,6 +346,19 @@ async def test_a_clock_that_is_set_back_while_a_hook_is_down(
     assert [*states, notifier.senders["all"].state] == ["down", "up"]
     await pass_time(clock, 40)
     assert await store.backend.outbox.counts("all") == (0, 0)
+
+
+@pytest.mark.guarantee(90)
+async def test_a_clock_that_is_set_back_after_a_first_try(
+    store: ProgressStore, notifier: Notifier, receiver: Receiver, clock: ManualClock
+) -> None:
+    """The tries go on by the schedule: the third within six minutes."""
+    receiver.answer = Try(400)
+    await run_job(store)
+    await settle()
+    clock.jump(-3 * 86_400)
+    await pass_time(clock, 360)
+    assert receiver.events == ["started"] * 3
 
 
 async def test_a_clock_that_jumps_ahead(

@@ -85,6 +85,17 @@ def test_the_vendor_knows_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     assert check_key(key.public) == public.removeprefix("k=")
 
 
+def test_a_token_of_a_clock_that_was_ahead_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Vendors refuse one that ends more than a day from now [RFC 8292 §2], and each of its messages would be dead."""
+    key, args = PushKey(PushKey.generate()), ("https://push.example", "mailto:ops@example.org")
+    monkeypatch.setattr(time, "time", lambda: NOW_S + 48 * 3600.0)
+    key.authorization(*args)
+    monkeypatch.setattr(time, "time", lambda: float(NOW_S))
+    _, token, _ = key.authorization(*args).replace(",", "").split(" ")
+    claims = jwt.decode(token.removeprefix("t="), options={"verify_signature": False})
+    assert claims["exp"] - NOW_S == 12 * 3600
+
+
 def test_what_stands_for_a_session() -> None:
     """Depends on the key, and reveals no id."""
     key, other = PushKey(PushKey.generate()), PushKey(PushKey.generate())

@@ -111,6 +111,17 @@ async def test_a_clock_that_is_set_back_delays_none(job: Job) -> None:
     assert await job.numbers(earlier + 5000) == [1]
 
 
+@pytest.mark.guarantee(90)
+async def test_a_clock_that_is_set_back_holds_up_none_behind_another(job: Job) -> None:
+    """The hour for which one waits for the former begins anew once, and not at each look."""
+    await job.commit(notice(1), notice(2))
+    (first,) = await job.take()
+    await job.outbox.settle(first, Later(2 * OVERTAKE_MS, 1, NOW), NOW)
+    earlier = NOW - 86_400_000
+    assert await job.numbers(earlier) == []
+    assert await job.numbers(earlier + OVERTAKE_MS) == [2]
+
+
 async def test_a_result_counts_under_its_claim_alone(job: Job) -> None:
     await job.commit(notice(1))
     (taken,) = await job.take()

@@ -13,10 +13,10 @@ end
 if notice[STATE] == 'd' then
     return {'dead'}
 end
-local due, wait = tonumber(notice[DUE]), tonumber(notice[WAIT])
-if due > now + wait then  -- The clock was set back.
-    due = now + wait
-    notice[DUE] = whole(due)
+local due, wait, made = tonumber(notice[DUE]), tonumber(notice[WAIT]), tonumber(notice[MADE])
+if due > now + wait or made > now then  -- The clock was set back.
+    due, made = math.min(due, now + wait), math.min(made, now)
+    notice[DUE], notice[MADE] = whole(due), whole(made)
     store_header(headers, id, notice)
 end
 if due > now then
@@ -27,7 +27,7 @@ local claimed_until = tonumber(notice[CLAIMED_UNTIL])
 if notice[CLAIM] ~= claim and claimed_until > now and claimed_until <= now + 2 * claim_ms then
     return {'later', notice[CLAIMED_UNTIL]}
 end
-local overtakes_at = math.min(tonumber(notice[MADE]), now) + overtake_ms
+local overtakes_at = made + overtake_ms
 if overtakes_at > now and load_lane(headers, notice[QUEUE], notice[LANE])[1].id ~= id then
     return {'later', whole(math.min(overtakes_at, now + look_ms))}
 end
