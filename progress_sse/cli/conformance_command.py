@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-import anyio
 import click
 
 from progress_sse._internal.http_library import httpx
 from progress_sse.cli.client_commands import ClientCommand, server_of, token_option
-from progress_sse.cli.responses import client_of, words_of
+from progress_sse.cli.responses import client_of, run, words_of
 from progress_sse.client.config import Address
 from progress_sse.conformance.player import Played, play
 from progress_sse.conformance.report import junit, rules_of, table
@@ -44,7 +43,7 @@ def conformance(url: str, level: Level | None, server: str | None, token: str | 
     """
     chosen = conversations(*(LEVELS if level is None else up_to(level)), server=server)
     try:
-        rules = rules_of(anyio.run(_played, server_of(url, token), chosen))
+        rules = rules_of(run(_played(server_of(url, token), chosen)))
     except httpx.HTTPError as error:
         click.echo(f"progress-sse: {words_of(error)}", err=True)
         sys.exit(UNANSWERED)
