@@ -50,6 +50,14 @@ def _pairs_of(_ctx: click.Context, param: click.Parameter, values: Sequence[str]
 
 ENVIRONMENT: Final = "PROGRESS_SSE_"
 
+SEND_S: Final = 10.0
+"""Seconds that a server may be away until a report counts as failed."""
+
+_ACCEPTED: Final = (
+    "The exit status is 0 once the server has accepted it, and 1 if the server refused it, "
+    f"or was away for {SEND_S:g} seconds."
+)
+
 no_osc: Final = click.option("--no-osc", is_flag=True, help="Do not show progress in the terminal's tab (OSC 9;4).")
 
 
@@ -166,7 +174,7 @@ _OPTIONS: Final = {
 """The options of each action of a step."""
 
 
-@click.command(cls=ClientCommand, short_help="Report a step's start, progress or end.")
+@click.command(cls=ClientCommand, short_help="Report a step's start, progress or end.", epilog=_ACCEPTED)
 @click.argument("session_id", metavar="SESSION")
 @click.argument("number", metavar="STEP", callback=_step_of)
 @click.argument("action", type=click.Choice(list(_OPTIONS)))
@@ -185,8 +193,6 @@ def step(
     """Report that a step starts, how far it is, that it has ended, or that it is skipped, as it is not needed.
 
     STEP is its number, from 1, or its name. A name that an open-ended session does not have is a new step of it.
-
-    The exit status is 0 once the server has accepted it, and 1 if the server refused it, or was away for ten seconds.
     """
     for name, value in details.items():
         if value is not None and name not in _OPTIONS[action]:
@@ -198,7 +204,7 @@ def step(
         raise click.UsageError("--current must not be more than --total.")
     from progress_sse.cli.reports import report_step
 
-    sys.exit(not report_step(session_id, number, action, _server_to_report_to(url, token), **details))
+    sys.exit(not report_step(session_id, number, action, _server_to_report_to(url, token), SEND_S, **details))
 
 
 @click.command(cls=ClientCommand, short_help="Follow a session until its end.")
@@ -224,7 +230,7 @@ def watch(session_id: str, output: "Output", *, has_log: bool, no_osc: bool, **s
     sys.exit(watch_session(session_id, output, server_of(**server), has_log=has_log, no_osc=no_osc))
 
 
-@click.command(cls=ClientCommand, short_help="Create a session.")
+@click.command(cls=ClientCommand, short_help="Create a session.", epilog=_ACCEPTED)
 @click.argument("session_id", metavar="SESSION")
 @click.option("--steps", metavar="NAME,NAME...", help="The names of its steps. [default: those of the server]")
 @click.option("--workflow", metavar="NAME", help="The name of steps that the server knows.")
@@ -244,20 +250,18 @@ def create(session_id: str, steps: str | None, url: str | None, token: str | Non
     """Create a session, in place of one of that id, and print the address of its page.
 
     All readers of the session read its title, labels and links.
-
-    The exit status is 0 once the server has accepted it, and 1 if the server refused it, or was away for ten seconds.
     """
     from progress_sse.cli.reports import create_session
 
     names = None if steps is None else [name.strip() for name in steps.split(",")]
-    link = create_session(session_id, names, _server_to_report_to(url, token), **details)
+    link = create_session(session_id, names, _server_to_report_to(url, token), SEND_S, **details)
     if link is None:
         sys.exit(1)
     if link:
         click.echo(link)
 
 
-@click.command(cls=ClientCommand, short_help="End a session.")
+@click.command(cls=ClientCommand, short_help="End a session.", epilog=_ACCEPTED)
 @click.argument("session_id", metavar="SESSION")
 @click.option("--error", help="Why it failed. [default: it succeeded]")
 @click.option(
@@ -269,12 +273,10 @@ def finish(session_id: str, error: str | None, links: Sequence[tuple[str, str]],
 
     With success its running steps succeed, and steps that were never started are skipped. With failure its running
     steps fail.
-
-    The exit status is 0 once the server has accepted it, and 1 if the server refused it, or was away for ten seconds.
     """
     from progress_sse.cli.reports import finish_session
 
-    sys.exit(not finish_session(session_id, error, links, _server_to_report_to(**server)))
+    sys.exit(not finish_session(session_id, error, links, _server_to_report_to(**server), SEND_S))
 
 
 _STATUS: Final = click.Choice(get_args(ListStatus))

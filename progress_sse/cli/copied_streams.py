@@ -10,6 +10,7 @@ import select
 import sys
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from io import FileIO
 from typing import Final, NamedTuple, Protocol, TypeAlias
 
@@ -122,7 +123,7 @@ class CopiedStream(NamedTuple):
 
 
 class _Keyboard(Protocol):
-    """Passes on what is typed, by the thread that copies, as `TerminalJob` does."""
+    """Passes on what is typed, by a thread of its own, as `TerminalJob` does."""
 
     def awaited(self) -> dict[int, int]: ...
     def pass_on(self, ready: Collection[int]) -> None: ...
@@ -130,17 +131,26 @@ class _Keyboard(Protocol):
 
 @contextlib.contextmanager
 def copied(*streams: CopiedStream, keyboard: _Keyboard | None = None) -> Iterator[dict[int, int]]:
-    """Yield the command's descriptors for our own streams, and copy them; our own ones, if no thread can start."""
+    """Yield the command's descriptors for our own streams, and copy them; our own ones, if a thread cannot start.
+
+    Each of our files has a thread, so that none waits until another one is read. Writes that do not block are no way:
+    that mode belongs to the open file, also in other processes, and a terminal that polls as writable may yet block.
+    """
     over = pipe()
     opened = [*(each.ends for each in streams), over]
+    ended, lock = over.source.fileno(), threading.Lock()
+    loops: list[Callable[[], None]] = [partial(_copy_all, each, ended, lock) for each in _by_file(streams)]
+    if keyboard is not None:
+        loops.append(partial(_pass_on, keyboard, ended, lock))
+    threads = [threading.Thread(target=each, daemon=True) for each in loops]
     with contextlib.ExitStack() as pipes:
         for ends in opened:
             pipes.enter_context(ends.source)
             pipes.enter_context(ends.target)
-        thread = threading.Thread(target=_copy_all, args=(streams, over.source.fileno(), keyboard), daemon=True)
         is_started = False
         with SuppressReportingErrors():
-            thread.start()
+            for thread in threads:
+                thread.start()
             is_started = True
         try:
             yield {
@@ -149,8 +159,21 @@ def copied(*streams: CopiedStream, keyboard: _Keyboard | None = None) -> Iterato
         finally:
             for ends in opened:
                 ends.target.close()
-            if is_started:
-                thread.join()
+            for thread in threads:
+                if thread.ident is not None:
+                    thread.join()
+
+
+def _by_file(streams: Iterable[CopiedStream]) -> list[list[CopiedStream]]:
+    """Return the streams, those together that go to the same file of ours."""
+    groups: list[list[CopiedStream]] = []
+    for each in streams:
+        same = [group for group in groups if os.path.sameopenfile(group[0].descriptors[0], each.descriptors[0])]
+        if same:
+            same[0].append(each)
+        else:
+            groups.append([each])
+    return groups
 
 
 def pipe(*, is_large: bool = False) -> Ends:
@@ -164,37 +187,46 @@ def pipe(*, is_large: bool = False) -> Ends:
     return Ends(FileIO(read_end), FileIO(write_end, "w"))
 
 
-def _copy_all(streams: Sequence[CopiedStream], ended: int, keyboard: _Keyboard | None) -> None:
-    """Copy the streams of a command, all by one thread, so that they mix as the command has written them.
+def _copy_all(streams: Sequence[CopiedStream], ended: int, lock: threading.Lock) -> None:
+    """Copy streams of a command that go to one file, by one thread, so that they mix as the command has written them.
 
     It goes on until the command has `ended`, and what is in the pipes then: others that it leaves behind may hold them.
-    An error closes the pipes, so that the next write of the command fails; else it would wait for ever.
+    An error closes the pipes, so that the next write of the command fails; else it would wait for ever. The `lock` is
+    for what other threads use, too: receivers, and ends that are closed early.
     """
     left = list(streams)
     try:
         ready: set[int] = set()
         while left and ended not in ready:
-            awaited = dict.fromkeys([ended, *(each.ends.source.fileno() for each in left)], select.POLLIN)
-            if keyboard is None:
-                ready = _ready(awaited)
-            else:
-                ready = _ready(awaited | keyboard.awaited(), _LOOK_MS)
-                keyboard.pass_on(ready)
-            left = [each for each in left if each.ends.source.fileno() not in ready or _copy(each)]
+            ready = _ready(dict.fromkeys([ended, *(each.ends.source.fileno() for each in left)], select.POLLIN))
+            left = [each for each in left if each.ends.source.fileno() not in ready or _copy(each, lock)]
     finally:
-        for each in left:
-            each.ends.source.close()
-    _hand_to([receiver for each in streams for receiver in each.receivers], b"")
+        with lock:
+            for each in left:
+                each.ends.source.close()
+    with lock:
+        _hand_to([receiver for each in streams for receiver in each.receivers], b"")
 
 
-def _copy(stream: CopiedStream) -> bool:
+def _pass_on(keyboard: _Keyboard, ended: int, lock: threading.Lock) -> None:
+    """Pass on what is typed until the command has `ended`."""
+    ready: set[int] = set()
+    while ended not in ready:
+        ready = _ready({ended: select.POLLIN} | keyboard.awaited(), _LOOK_MS)
+        with lock:
+            keyboard.pass_on(ready)
+
+
+def _copy(stream: CopiedStream, lock: threading.Lock) -> bool:
     """Copy what has come, and return whether there may be more."""
     source, _, is_terminal = stream.ends
     chunk = _all_of_terminal(source) if is_terminal else os.read(source.fileno(), _CHUNK_BYTES)
     if chunk:
-        _hand_to(stream.receivers, chunk)
+        with lock:
+            _hand_to(stream.receivers, chunk)
     if not write(stream.descriptors[0], chunk) and stream.is_vital:
-        source.close()
+        with lock:
+            source.close()
         return False
     return bool(chunk) or is_terminal
 

@@ -1,6 +1,5 @@
 """The commands `progress-sse hooks list`, `test`, `retry` and `secret`: for operators, from anywhere."""
 
-import asyncio
 import json
 import secrets
 import sys
@@ -81,7 +80,7 @@ def _answer(
 ) -> Read:
     """Return what a function makes of the server's answer, or end the command with the exit status of a refusal."""
     try:
-        response, content = asyncio.run(_request(server, method, f"/api/hooks{path}", body))
+        response, content = responses.run(_request(server, method, f"/api/hooks{path}", body))
         if response.status_code in (httpx.codes.NOT_FOUND, httpx.codes.TOO_MANY_REQUESTS):
             with suppress(ValueError, LookupError, TypeError, AttributeError):  # It is no problem of ours.
                 raise UnexpectedResponseError(one_line(json.loads(content)["detail"]))

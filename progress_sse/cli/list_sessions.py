@@ -1,6 +1,5 @@
 """`progress-sse list`: prints the sessions of a server, as a table of text or as lines of JSON."""
 
-import asyncio
 import json
 import time
 import unicodedata
@@ -10,7 +9,15 @@ from typing import Any, Final, NamedTuple, TypeAlias
 import click
 
 from progress_sse._internal.http_library import httpx
-from progress_sse.cli.responses import NotAllowedError, UnexpectedResponseError, client_of, get, read_json, words_of
+from progress_sse.cli.responses import (
+    NotAllowedError,
+    UnexpectedResponseError,
+    client_of,
+    get,
+    read_json,
+    run,
+    words_of,
+)
 from progress_sse.cli.watch import INTERRUPTED, NOT_ALLOWED
 from progress_sse.client.config import Address
 from progress_sse.core.model import is_text
@@ -40,7 +47,7 @@ def list_sessions(query: Query, server: Address, *, is_json: bool) -> int:
     """Print the sessions that a query asks for, and return the exit status."""
     sessions = listed_sessions(server, query)
     try:
-        asyncio.run(_print_json(sessions) if is_json else _print_table(sessions))
+        run(_print_json(sessions) if is_json else _print_table(sessions))
     except KeyboardInterrupt:
         return INTERRUPTED
     except (NotAllowedError, UnexpectedResponseError) as error:

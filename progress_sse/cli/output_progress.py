@@ -5,7 +5,8 @@ It reads three sources, each of which silences those below it until the next ste
 * lines for us: `::progress 3/8 text`, `::progress 42% text`, and `::step NAME`, which begins another step;
 * the progress of terminals: `ESC ] 9 ; 4 ; state ; percent`, ended by BEL or ST;
 * what programs draw for people, in the forms of `_DRAWN`. A form counts once its value has risen, so that a line of a
-  log or of prose gives nothing. The first form that does is the only one.
+  log or of prose gives nothing. The first form that does is the only one. What may as well be attempts, a date or
+  the use of a disk gives nothing either: see `_may_be_other`.
 
 The share of a step never falls: a bar that begins afresh is not reported until it is beyond the last one.
 """
@@ -48,6 +49,26 @@ It gives a `percent`, or the number `n`, where there is a total `of` this. Witho
 has beside the match and its bar.
 """
 
+_NOT_IN_NAMES: Final = rb"(?i)(?<![\w./-])(?:%b)(?![\w/-]|\.\w)"
+_ATTEMPTS: Final = _NOT_IN_NAMES % (
+    rb"re-?tr(?:y|ies|ying)|tr(?:y|ies|ying)|attempt(?:s|ed|ing)?|again|fail(?:ed|s|ing)?|failures?|errors?|refused|unreachable"
+    rb"|unavailable|timed out|time-?out|wait(?:ing)?|re-?connect(?:ing)?"
+)
+_USE: Final = _NOT_IN_NAMES % (
+    rb"us(?:ed?|age)|utili[sz]ation|memory|mem|ram|heap|swap|disks?|cpus?|battery|quota|full|free"
+)
+_OTHER_WORDS: Final = {
+    "a percentage in brackets": _USE,
+    "a percentage in brackets at the end": _USE,
+    "counts in brackets": _ATTEMPTS,
+    "counts in words": _ATTEMPTS,
+    "counts in a redrawn line": _ATTEMPTS,
+}
+"""Words beside a form that make it no progress, unless they are a part of a file's name."""
+
+_MAX_DOUBTFUL_TOTAL: Final = 12
+"""Months of a date; attempts, which some programs count in brackets, are fewer."""
+
 _PREPARATIONS: Final = rb"(?:remote: )?(?:Counting|Compressing) objects|\(?Reading |Building dependency|0% \[Working"
 """Short bars of git and apt before the one that matters, at the beginning of a line."""
 
@@ -83,6 +104,14 @@ class Found(NamedTuple):
     total: int | None
     message: str | None
     is_in_tab: bool = False
+
+
+class _Seen(NamedTuple):
+    """The last value of a form, and the text beside it; `is_from_start` if the values have risen from 0 or 1."""
+
+    value: _Value
+    text: str | None
+    is_from_start: bool
 
 
 class OutputProgress:
@@ -127,7 +156,7 @@ class OutputProgress:
         self._step = step
         self._source = _DRAWING
         self._form: str | None = None
-        self._seen: dict[str, _Value] = {}
+        self._seen: dict[str, _Seen] = {}
 
     def _see_drawn(self, line: bytes, is_redrawn: bool) -> None:
         if is_redrawn and (not any(map(line.__contains__, _REDRAWN_HINTS)) or re.match(_PREPARATIONS, line)):
@@ -135,14 +164,21 @@ class OutputProgress:
         for words, needs_redrawn, pattern in _DRAWN:
             is_possible = self._form in (None, words) and needs_redrawn <= is_redrawn
             if is_possible and (match := re.search(pattern, line)):
-                if (value := _value(match)) and self._counts(words, value):
-                    self._form = words
-                    self._advance(_DRAWING, value, _message(match))
+                others = _OTHER_WORDS.get(words)
+                if (value := _value(match)) and not (others and re.search(others, line)):
+                    message = _message(match)
+                    if self._counts(words, _Seen(value, message, value[0] <= 1), match):
+                        self._form = words
+                        self._advance(_DRAWING, value, message)
                 return
 
-    def _counts(self, words: str, value: _Value) -> bool:
-        before, self._seen[words] = self._seen.get(words), value
-        return self._form is not None or (before is not None and before[1] == value[1] and before[0] < value[0])
+    def _counts(self, words: str, seen: _Seen, match: re.Match[bytes]) -> bool:
+        before, self._seen[words] = self._seen.get(words), seen
+        if before is not None and before.value[1] == seen.value[1] and before.value[0] <= seen.value[0]:
+            self._seen[words] = seen = seen._replace(is_from_start=before.is_from_start)
+            has_risen = before.value[0] < seen.value[0] and not _may_be_other(words, seen, before.text, match)
+            return self._form is not None or has_risen
+        return self._form is not None
 
     def _advance(self, source: int, value: _Value, message: str | None) -> None:
         self._source = source
@@ -239,6 +275,26 @@ def _value(match: re.Match[bytes]) -> _Value | None:
     if not 0 < total >= current:
         return None
     return (int(100 * current / total), 100) if b"." in groups["n"] else (int(current), int(total))
+
+
+def _may_be_other(words: str, seen: _Seen, text_before: str | None, match: re.Match[bytes]) -> bool:
+    """Return whether a form that has risen may show something else than progress.
+
+    The text beside the number of an attempt stays the same, but for its time. A date has a zero before the day, or does
+    not begin at 1. The use of a disk begins anywhere, and so do the bars of make and pytest, which have three places
+    for the number.
+    """
+    if "percentage in brackets" in words:
+        return not seen.is_from_start and b"[%b%%]" % match["percent"].rjust(3) not in match[0]
+    is_repeated = _without_times(seen.text) == _without_times(text_before) != ""
+    if words == "counts in brackets":
+        is_date = match["n"].startswith(b"0") or not seen.is_from_start
+        return (seen.value[1] or 0) <= _MAX_DOUBTFUL_TOTAL and (is_repeated or is_date)
+    return words == "counts in words" and is_repeated
+
+
+def _without_times(text: str | None) -> str:
+    return re.sub(r"\d{4}-\d\d-\d\dT?|\d{1,2}(?::\d\d)+(?:[.,]\d+)?Z?", "", text or "").strip()
 
 
 def _message(match: re.Match[bytes]) -> str | None:

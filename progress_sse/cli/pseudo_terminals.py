@@ -137,7 +137,7 @@ class TerminalJob:
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.leader, signal.SIGCONT)
 
-    # The rest is for the thread of the copier.
+    # The rest is for the thread of the keyboard.
 
     def awaited(self) -> dict[int, int]:
         """Return the descriptors to wait for, each with its events; none while we are in the background."""

@@ -1,13 +1,17 @@
-"""`progress-sse step`, `create` and `finish`: each sends one report, and returns whether the server accepted it."""
+"""`progress-sse step`, `create` and `finish`: each sends one report, and returns whether the server accepted it.
+
+The whole takes `within_s` seconds at most, for which the server may be away.
+"""
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Sequence
-from typing import Final, Literal, TypeAlias
+from typing import Literal, TypeAlias
 from urllib.parse import quote
 
 from progress_sse._internal.http_library import httpx
-from progress_sse.cli.responses import NotAllowedError, UnexpectedResponseError, client_of, get, read_json
+from progress_sse.cli.responses import NotAllowedError, UnexpectedResponseError, client_of, get, read_json, run
 from progress_sse.client.config import Address, link_to, session_of
 from progress_sse.client.definitions import define
 from progress_sse.client.errors import ReportError
@@ -18,15 +22,13 @@ from progress_sse.client.thread_sender import load_http, thread_sender
 
 Action: TypeAlias = Literal["start", "progress", "complete", "fail", "skip"]
 
-SEND_S: Final = 10.0
-"""Seconds that a server may be away until the report counts as failed."""
-
 
 def report_step(
     session_id: str,
     number: int | str,
     action: Action,
     server: Address | None,
+    within_s: float,
     *,
     message: str | None,
     error: str | None,
@@ -39,7 +41,9 @@ def report_step(
 
     A start that would create the session is not sent without `create`: its id may be mistyped.
     """
-    if server is not None and action == "start" and not create and _is_missing(session_of(session_id), server):
+    until = time.monotonic() + within_s
+    needs_session = action == "start" and not create
+    if server is not None and needs_session and _is_missing(session_of(session_id), server, within_s):
         ways = "progress-sse create --steps NAME,NAME, or this step with --create, begins it"
         log(logging.WARNING, "there is no session %r; %s", session_id, ways)
         return False
@@ -58,25 +62,30 @@ def report_step(
             case "skip":
                 progress.skip(number, message or "")
 
-    return _send(session_id, server, report)
+    return _send(session_id, server, until - time.monotonic(), report)
 
 
-def _is_missing(session_id: str, server: Address) -> bool:
+def _is_missing(session_id: str, server: Address, within_s: float) -> bool:
     """Return whether the server says that there is no such session."""
 
     async def ask() -> bool:
-        async with client_of(server) as client:
+        async with asyncio.timeout(within_s), client_of(server) as client:
             answer = await get(client, f"/api/progress/{quote(session_id, safe='')}")
             return read_json(*answer, lambda session: bool(session["status"] == "not_found"))
 
     try:
-        return asyncio.run(ask())
-    except (httpx.HTTPError, NotAllowedError, UnexpectedResponseError):  # The report itself says what is wrong.
+        return run(ask())
+    except (
+        TimeoutError,
+        httpx.HTTPError,
+        NotAllowedError,
+        UnexpectedResponseError,
+    ):  # The report itself says what is wrong.
         return False
 
 
 def finish_session(
-    session_id: str, error: str | None, links: Sequence[tuple[str, str]], server: Address | None
+    session_id: str, error: str | None, links: Sequence[tuple[str, str]], server: Address | None, within_s: float
 ) -> bool:
     """End a session; see `_send`."""
 
@@ -86,18 +95,23 @@ def finish_session(
         else:
             progress.fail(error, links=links or None)
 
-    return _send(session_id, server, report)
+    return _send(session_id, server, within_s, report)
 
 
-def _send(session_id: str, server: Address | None, report: Callable[[Progress], None]) -> bool:
-    """Send a report, and return whether the server accepted it; the log has the reason if it did not.
+def _send(session_id: str, server: Address | None, within_s: float, report: Callable[[Progress], None]) -> bool:
+    """Send a report, and return whether the server accepted it in time; the log has the reason if it did not.
 
     It has no lease, since this process ends at once. Without a `server` reporting is switched off.
     """
     if server is None:
         return True
     progress = Progress.attach(
-        session_id, url=server.url, token=server.token, on_error="raise", flush_timeout_s=SEND_S, lease_s=None
+        session_id,
+        url=server.url,
+        token=server.token,
+        on_error="raise",
+        flush_timeout_s=max(0.0, within_s),
+        lease_s=None,
     )
     try:
         report(progress)
@@ -111,6 +125,7 @@ def create_session(
     session_id: str,
     steps: Sequence[str] | None,
     server: Address | None,
+    within_s: float,
     *,
     workflow: str | None,
     open_ended: bool,
@@ -129,7 +144,7 @@ def create_session(
     load_http()
     queue = ReportQueue(session_of(session_id), server, thread_sender(), creation=creation, on_error="raise")
     queue.begin()
-    thread_sender().wait([queue], SEND_S)
+    thread_sender().wait([queue], within_s)
     is_settled = queue.is_settled
     if not is_settled:  # The end of the process would wait for the server again, and perhaps create the session yet.
         queue.give_up()

@@ -1,6 +1,11 @@
 """The requests of commands that read, and which answers they can use."""
 
-from collections.abc import Callable
+import asyncio
+import socket
+import sys
+import threading
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 from progress_sse._internal.http_library import httpx
@@ -18,6 +23,40 @@ HEAD_S: Final = 10.0
 TIMEOUT: Final = httpx.Timeout(HEAD_S, connect=5)
 
 Read = TypeVar("Read")
+
+if sys.platform == "win32":
+    from asyncio import ProactorEventLoop as SystemEventLoop
+else:
+    from asyncio import SelectorEventLoop as SystemEventLoop
+
+
+class _EventLoop(SystemEventLoop):
+    """Looks names up in daemon threads: the executor of asyncio would hold up the end for as long as that takes."""
+
+    async def getaddrinfo(self, *arguments: Any, **options: Any) -> Any:
+        found: asyncio.Future[Any] = self.create_future()
+
+        def settle(set_outcome: Callable[[Any], None], outcome: object) -> None:
+            if not found.done():
+                set_outcome(outcome)
+
+        def look_up() -> None:
+            settled: tuple[Callable[[Any], None], object]
+            try:
+                settled = found.set_result, socket.getaddrinfo(*arguments, **options)
+            except Exception as error:  # noqa: BLE001  # of any name
+                settled = found.set_exception, error
+            with suppress(RuntimeError):  # The loop is closed.
+                self.call_soon_threadsafe(settle, *settled)
+
+        threading.Thread(target=look_up, daemon=True).start()
+        return await found
+
+
+def run(main: Coroutine[Any, Any, Read]) -> Read:
+    """Run what a command does, as `asyncio.run` does, and wait for no name that the system still looks up."""
+    with asyncio.Runner(loop_factory=_EventLoop) as runner:
+        return runner.run(main)
 
 
 class NotAllowedError(ProgressError):

@@ -1,6 +1,5 @@
 """`progress-sse watch`: follows a session, shows it, and ends with its outcome as the exit status."""
 
-import asyncio
 import os
 import signal
 import sys
@@ -13,7 +12,7 @@ from progress_sse._internal.optional_imports import from_extra
 from progress_sse._internal.terminal_progress import on_stderr
 from progress_sse.cli.display import Display, JsonDisplay, PlainDisplay
 from progress_sse.cli.follower import follow
-from progress_sse.cli.responses import NotAllowedError
+from progress_sse.cli.responses import NotAllowedError, run
 from progress_sse.client.config import Address, session_of
 from progress_sse.core.errors import ConfigurationError
 
@@ -35,7 +34,7 @@ def watch(session_id: str, output: Output, server: Address, *, has_log: bool, no
     try:
         tab = on_stderr(no_osc=no_osc or output == "quiet")
         with _display(output, session_id, server.url) as display, closing(tab) as display.tab:
-            state = asyncio.run(follow(server, session_id, display, has_log=has_log))
+            state = run(follow(server, session_id, display, has_log=has_log))
     except KeyboardInterrupt:
         return INTERRUPTED
     except NotAllowedError as error:

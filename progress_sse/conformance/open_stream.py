@@ -6,6 +6,7 @@ from typing import Any, Final
 import anyio
 
 from progress_sse._internal.http_library import httpx
+from progress_sse.client.http import MAX_ANSWER_BYTES
 from progress_sse.conformance.patterns import MismatchError
 from progress_sse.conformance.stream_rules import Event, blocks, event_of
 
@@ -41,6 +42,8 @@ class OpenStream:
             task_status.started(response)
             async for chunk in response.aiter_raw():
                 received += chunk
+                if len(received) > MAX_ANSWER_BYTES:
+                    raise httpx.ReadError(f"more than {MAX_ANSWER_BYTES} bytes")
                 self.text = received.decode("utf-8", errors="ignore")  # A character may be cut.
                 self.events = [event for event in map(event_of, blocks(self.text)) if event is not None]
                 self._changed()
@@ -94,7 +97,7 @@ class OpenStream:
             with anyio.fail_after(DEADLINE_S):
                 while not is_so():
                     if self._is_over:
-                        raise MismatchError(f"the stream ends before {what}")
+                        raise MismatchError(self._error or f"the stream ends before {what}")
                     await self._change.wait()
         except TimeoutError:
             raise MismatchError(f"{what} does not come within {DEADLINE_S:.0f} s") from None

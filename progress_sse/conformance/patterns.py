@@ -19,6 +19,10 @@ class MismatchError(Exception):
     """Raised when a value does not fit its pattern, or when an answer does not come."""
 
 
+class LateError(MismatchError):
+    """Raised when an answer has not ended in time, or has not begun."""
+
+
 class Known:
     """The values of the names in patterns.
 

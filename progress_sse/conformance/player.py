@@ -9,15 +9,29 @@ from typing import Any, Final, NamedTuple
 import anyio
 
 from progress_sse._internal.http_library import httpx
+from progress_sse.client.http import Content
+from progress_sse.client.reports import fit_text
 from progress_sse.conformance import stream_rules
 from progress_sse.conformance.open_stream import DEADLINE_S, QUIET_S, OpenStream
-from progress_sse.conformance.patterns import Known, MismatchError
+from progress_sse.conformance.patterns import Known, LateError, MismatchError
 from progress_sse.conformance.vectors import Conversation, Exchange, value_now
+from progress_sse.story.plain_text import one_line
+from progress_sse.story.session_state import parsed
 
 _SESSION: Final = re.compile("/api/progress/[^/?]+")
 
 _OWN: Final = "publisher"
 """The name of a token with all rights, where a server needs one."""
+
+
+MAX_REASON_CHARS: Final = 2000
+"""Characters that are shown of what came in place of what was expected."""
+
+_WRONG: Final = (
+    *(MismatchError, ValueError, LookupError, AttributeError, RecursionError, TimeoutError),
+    *(httpx.HTTPError, httpx.InvalidURL),
+)
+"""What comes of an answer of any form; a URL may have been made of a value in it."""
 
 
 class Fault(NamedTuple):
@@ -35,11 +49,15 @@ class Fault(NamedTuple):
 
 
 class Played(NamedTuple):
-    """How a conversation went: this many exchanges were played, the last one of which may have faults."""
+    """How a conversation went: this many exchanges were played, the last one of which may have faults.
+
+    Where it `is_late`, the answer to that one did not end in time.
+    """
 
     conversation: Conversation
     exchanges: int
     faults: list[Fault]
+    is_late: bool = False
 
 
 async def play(client: httpx.AsyncClient, conversation: Conversation, run: str) -> Played:
@@ -48,17 +66,18 @@ async def play(client: httpx.AsyncClient, conversation: Conversation, run: str) 
         values = {name: value_now(given) for name, given in conversation.values.items()}
         player = _Player(client, tasks, Known(run=run, long=40_000 * "x", **values), values.get(_OWN))
         faults: list[Fault] = []
-        count = 0
+        count, is_late = 0, False
         for exchange in conversation.exchanges:
             count += 1
             try:
                 await player.replay(exchange)
-            except (MismatchError, ValueError, LookupError, AttributeError, httpx.HTTPError) as error:
-                faults += [Fault(rule, f"{error}" or type(error).__name__, exchange) for rule in exchange.shows]
+            except _WRONG as error:
+                faults += [Fault(rule, _shown(error), exchange) for rule in exchange.shows]
+                is_late = isinstance(error, LateError)
                 break
         await player.remove_sessions()
         tasks.cancel_scope.cancel()
-    return Played(conversation, count, faults + player.stream_faults())
+    return Played(conversation, count, faults + player.stream_faults(), is_late)
 
 
 class _Player:
@@ -94,48 +113,63 @@ class _Player:
         """Return what the bytes of all streams so far break, each rule once."""
         sent: dict[tuple[str, str], str] = {}
         faults = {rule: reason for each in self._streams for rule, reason in stream_rules.faults(each.text, sent)}
-        return [Fault(rule, reason) for rule, reason in (self._faults | faults).items()]
+        return [Fault(rule, _shown(reason)) for rule, reason in (self._faults | faults).items()]
 
     async def remove_sessions(self) -> None:
         """Remove the sessions that the conversation has named."""
-        with suppress(httpx.HTTPError):
+        with suppress(*_WRONG):
             for path in self._sessions:
-                await self._client.delete(path, headers=self._own)
+                await self._answer_to(self._client.build_request("DELETE", path, headers=self._own))
 
-    async def _ask(self, request: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+    async def _answer_to(self, request: httpx.Request) -> tuple[httpx.Response, bytes]:
+        """Return the answer and its body, as it was sent: what it is compressed to has no bound."""
+        content = Content()
         try:
             with anyio.fail_after(DEADLINE_S):
-                sending = [self._client.send(self._built(request)) for _ in range(request.get("at_once", 1))]
-                responses = await asyncio.gather(*sending)
+                response = await self._client.send(request, stream=True)
+                try:
+                    async for chunk in response.aiter_raw():
+                        content.add(chunk)
+                finally:
+                    await response.aclose()
         except TimeoutError:
-            raise MismatchError(f"the answer does not end within {DEADLINE_S:.0f} s") from None
-        for response in responses:
-            self._check(response, answer)
+            raise LateError(f"the answer does not end within {DEADLINE_S:.0f} s") from None
+        return response, bytes(content)
 
-    def _check(self, response: httpx.Response, answer: Mapping[str, Any]) -> None:
+    async def _ask(self, request: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+        sending = [self._answer_to(self._built(request)) for _ in range(request.get("at_once", 1))]
+        for response, content in await asyncio.gather(*sending):
+            self._check(response, content, answer)
+
+    def _check(self, response: httpx.Response, content: bytes, answer: Mapping[str, Any]) -> None:
         self._sessions |= set(_SESSION.findall(response.headers.get("Location", "")))
         self._check_head(response, answer)
-        body: Any = response.json() if {"problem", "json"} & answer.keys() else None
+        body: Any = parsed(content) if {"problem", "json"} & answer.keys() else None
         if "problem" in answer:
             self._known.match("application/problem+json${_:rest}", response.headers.get("Content-Type"), "Content-Type")
             expected = {"type": answer["problem"], "status": answer["status"], "success": False}
             self._known.match(expected, {key: body.get(key) for key in expected}, "the problem")
-        for key, value in (("json", body), ("text", response.text)):
+        for key, value in (("json", body), ("text", content.decode(errors="replace"))):
             if key in answer:
                 self._known.match(answer[key], value, "the body")
 
     async def _open(self, request: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
         stream = OpenStream()
         self._streams.append(stream)
-        response = await self._tasks.start(stream.read, self._client, self._built(request))
+        try:
+            with anyio.fail_after(DEADLINE_S):
+                response = await self._tasks.start(stream.read, self._client, self._built(request))
+        except TimeoutError:
+            raise LateError(f"the stream does not begin within {DEADLINE_S:.0f} s") from None
         self._check_head(response, answer)
         self._kept[answer.get("keep", "")] = stream
         await self._read(stream, answer)
         path, _, rest = request["path"].rpartition("/events")
         if not rest and answer["events"] and answer["events"][0]["event"] == "snapshot":
-            polled = await self._client.get(self._known.fill(path), headers=self._own)
-            if polled.text != stream.events[0].data:
-                self._faults["P-5.5"] = f"a snapshot {stream.events[0].data!r}, and a poll {polled.text!r}"
+            poll = self._client.build_request("GET", self._known.fill(path), headers=self._own)
+            polled = (await self._answer_to(poll))[1].decode(errors="replace")
+            if polled != stream.events[0].data:
+                self._faults["P-5.5"] = f"a snapshot {stream.events[0].data!r}, and a poll {polled!r}"
 
     async def _read(self, stream: OpenStream, answer: Mapping[str, Any]) -> None:
         expected = answer["events"]
@@ -163,6 +197,11 @@ class _Player:
         self._known.match(answer["status"], response.status_code, "the status")
         for name, pattern in answer.get("headers", {}).items():
             self._known.match(pattern, response.headers.get(name), name)
+
+
+def _shown(reason: object) -> str:
+    """Return a reason without what could control a terminal, or never ends."""
+    return one_line(fit_text(reason, MAX_REASON_CHARS)) or type(reason).__name__
 
 
 def _subject(event: dict[str, Any]) -> str:

@@ -1,9 +1,10 @@
 """Rules that the bytes of each stream show, whatever it is about."""
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
+
+from progress_sse.story.session_state import parsed
 
 WATCHED: Final = ("P-5.3", "P-5.5", "P-5.12", "P-5.16", "P-5.17", "P-6.1", "P-6.4")
 """The requirements that each stream shows: `faults` checks all but P-5.5, which a poll beside it shows."""
@@ -23,7 +24,7 @@ class Event(NamedTuple):
     def shown(self) -> dict[str, Any]:
         """Return it in the form of the vectors, or raise a `ValueError` if its data is no JSON."""
         identified = {} if self.event_id is None else {"id": self.event_id}
-        return {"event": self.name, **identified, "data": json.loads(self.data)}
+        return {"event": self.name, **identified, "data": parsed(self.data)}
 
 
 def blocks(text: str) -> Iterator[list[str]]:

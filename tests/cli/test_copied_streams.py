@@ -1,7 +1,8 @@
 """What is kept of a command's output, and that its writes fail when nothing takes it."""
 
 import os
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -168,3 +169,27 @@ def test_streams_mix_as_the_command_has_written_them(pipe: tuple[int, int]) -> N
             assert came == b"a\nb\n"
     assert calls == ["a\n", "b\n"] * 200
     os.close(second_end)
+
+
+@pytest.mark.parametrize("opened", [os.pipe, os.openpty])
+def test_a_stream_comes_through_while_another_is_not_read(
+    opened: Callable[[], tuple[int, int]], pipe: tuple[int, int]
+) -> None:
+    """The writer of that one waits, and what it has written comes once it is read."""
+    unread, own = opened()
+    read_end, write_end = pipe
+    written = b"y" * 3_000_000
+    streams = [CopiedStream([each], copied_streams.pipe(), []) for each in (own, write_end)]
+    with copied(*streams) as targets, os.fdopen(os.dup(targets[own]), "wb") as target:
+        writer = threading.Thread(target=target.write, args=(written,))
+        writer.start()
+        for _ in range(3):
+            os.write(targets[write_end], b"mark")
+            assert os.read(read_end, 100) == b"mark"
+        assert writer.is_alive()
+        came = 0
+        while came < len(written):
+            came += len(os.read(unread, 2**16))
+        writer.join()
+    for descriptor in (unread, own):
+        os.close(descriptor)

@@ -1,5 +1,12 @@
 """The command that checks whether a server keeps the protocol, as a user calls it."""
 
+import contextlib
+import re
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -7,6 +14,7 @@ import pytest
 
 from progress_sse.conformance.vectors import Level, servers, up_to
 from tests.conftest import Serve
+from tests.harness.http1 import HOST
 from tests.harness.redis import RedisServer
 from tests.harness.serving import Server
 from tests.live.asgi_hosts import serve_only
@@ -67,3 +75,44 @@ def test_a_server_that_does_not_answer_is_no_server_that_fails() -> None:
     """The exit status is 2."""
     status, [line] = conformance("http://127.0.0.1:9")
     assert (status, line.startswith("progress-sse: no answer from http://127.0.0.1:9:")) == (2, True)
+
+
+class _Endless(BaseHTTPRequestHandler):
+    """Answers each request with bytes without end, as fast as they are taken, or one now and then."""
+
+    protocol_version = "HTTP/1.1"
+    is_slow = False
+
+    def do_GET(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream" if "events" in self.path else "application/json")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        with contextlib.suppress(OSError):
+            while True:
+                self.wfile.write(b"x" if self.is_slow else b"x" * 2**16)
+                if self.is_slow:
+                    time.sleep(0.2)
+
+    do_POST = do_PUT = do_DELETE = do_OPTIONS = do_GET  # noqa: N815  # as http.server calls them
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("is_slow", [False, True], ids=["fast", "slow"])
+def test_a_server_whose_answers_never_end_fails_in_words(is_slow: bool) -> None:
+    """Memory has a bound, and so has time: after three slow answers, the rest is left out."""
+    limit = "import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (2**30, 2**30)); from progress_sse.cli.main "
+    handler = type("Handler", (_Endless,), {"is_slow": is_slow})
+    with ThreadingHTTPServer((HOST, 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        command = [sys.executable, "-c", f"{limit}import main; main()", "conformance"]
+        url = f"http://{HOST}:{server.server_port}"
+        ran = subprocess.run([*command, "--level", "core", url], capture_output=True, timeout=110, text=True)
+        server.shutdown()
+    assert (ran.returncode, ran.stderr) == (1, "")
+    assert re.search("does not (begin|end)", ran.stdout)
+    assert " FAIL " in ran.stdout

@@ -4,7 +4,6 @@
 `findings` knows which setting of which proxy mends a fault.
 """
 
-import asyncio
 import re
 import secrets
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from progress_sse.cli.doctor import checks
 from progress_sse.cli.doctor.examination import Examination, look_at
 from progress_sse.cli.doctor.findings import Finding, resolved
 from progress_sse.cli.doctor.observations import Observations, origin_of
+from progress_sse.cli.responses import run
 from progress_sse.client.config import Address, address_of, session_of
 from progress_sse.core.errors import ConfigurationError
 
@@ -73,5 +73,5 @@ def examined(
         if seen.has_connection:  # The token of the environment is for progress servers alone.
             await Examination(seen, stream_url, token, server.token).examine(listen_s)
 
-    asyncio.run(examine())
+    run(examine())
     return findings_of(seen)

@@ -49,10 +49,7 @@ def environment_proxy(url: str) -> str:
 
 
 async def look_at(url: str) -> Network:
-    """Return what the way to the URL's address looks like, within `NETWORK_S`, with the client's trust in TLS.
-
-    Where the system looks up a name for longer, the end of the event loop waits for it.
-    """
+    """Return what the way to the URL's address looks like, within `NETWORK_S`, with the client's trust in TLS."""
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
     seen, began = Network(environment_proxy(url)), time.monotonic()

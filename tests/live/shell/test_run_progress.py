@@ -1,13 +1,15 @@
 """`progress-sse run --progress auto`: commands behave as without us, and what they show moves their session."""
 
 import asyncio
+import contextlib
 import json
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import httpx
@@ -194,6 +196,60 @@ def test_a_command_whose_output_nothing_takes_ends_as_without_us() -> None:
         assert present(process.stdout).read(2) == b"y\n"
         present(process.stdout).close()
         assert process.wait(WAIT_S) == 128 + signal.SIGPIPE
+
+
+UNREAD = "(yes | head -c 3000000) & sleep 0.5; echo MARK >&2; wait"
+
+
+@contextlib.contextmanager
+def killed_at_last(process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    """Kill a process that waits for ever if the test fails."""
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("options", [["--log"], AUTO, [*AUTO, "--pty"]], ids=" ".join)
+def test_stderr_comes_through_while_stdout_is_not_read(options: list[str]) -> None:
+    """As without us, where one process waits for stderr before it reads stdout."""
+    running = start("run", "--session", "unread", *options, "--", "sh", "-c", UNREAD, url=None)
+    with killed_at_last(running) as process:
+        assert present(process.stderr).readline().rstrip() == b"MARK"
+        assert len(present(process.stdout).read().replace(b"\r", b"")) == 3_000_000
+        assert process.wait(WAIT_S) == 0
+
+
+def test_stdout_comes_through_while_a_terminal_as_stderr_is_not_read() -> None:
+    """For one that takes no more, stdout does not wait either."""
+    terminal, slave = os.openpty()
+    script = "(yes | head -c 300000 >&2) & sleep 0.5; echo MARK; wait"
+    command = [*RUN, "sh", "-c", script]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=slave, env=environment(None))
+    with killed_at_last(running) as process:
+        os.close(slave)
+        assert present(process.stdout).readline() == b"MARK\n"
+    os.close(terminal)
+
+
+def test_keys_reach_a_command_while_nothing_takes_its_output() -> None:
+    """Ctrl-C ends a command that floods a terminal which is not read."""
+    terminal, slave = os.openpty()
+    script = "trap 'echo caught >&2; exit 9' INT; echo ready >&2; yes"
+    command = ["setsid", "--ctty", "--wait", *RUN, "sh", "-c", script]
+    running = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=subprocess.PIPE, env=environment(None))
+    with killed_at_last(running) as process:
+        assert present(process.stderr).readline() == b"ready\n"
+        asyncio.run(eventually(lambda: not select.select([], [slave], [], 0)[1], WAIT_S))
+        os.close(slave)
+        os.write(terminal, b"\x03")
+        assert present(process.stderr).readline() == b"caught\n"
+        with contextlib.suppress(OSError):  # No process has the terminal any more.
+            while os.read(terminal, 2**16):
+                pass
+        assert process.wait(WAIT_S) == 9
+    os.close(terminal)
 
 
 @pytest.mark.full

@@ -1,15 +1,20 @@
 """`progress-sse step`: a real process against a real server."""
 
 import json
+import socket
+import subprocess
+import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 
-from tests.harness.http1 import HOST
+from progress_sse.cli.client_commands import SEND_S
+from tests.harness.http1 import HOST, free_port
 from tests.harness.serving import Server
-from tests.live.shell.commands import finish, poll, start
+from tests.live.shell.commands import environment, finish, poll, start
 
 
 def step(server: Server, *arguments: str, **more: str) -> tuple[int, str]:
@@ -88,3 +93,30 @@ def test_a_report_waits_for_a_server_that_restarts(tmp_path: Path) -> None:
     with server:
         assert finish(process) == (0, b"", b"")
         assert poll(server, "late")["steps"][0]["status"] == "running"
+
+
+SLOW_NAMES = """
+import socket, time
+socket.getaddrinfo = lambda *_, **__: time.sleep(60)
+from progress_sse.cli.main import main
+main()
+"""
+"""The command, where the system looks up names for a minute."""
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("away", ["silence", "refusal", "name"])
+@pytest.mark.parametrize("command", [["step", "s", "1", "start"], ["create", "s"], ["finish", "s"]], ids=" ".join)
+def test_a_server_that_is_away_is_waited_for_as_long_as_help_says(away: str, command: list[str]) -> None:
+    """The start of the process comes on top of it; so does half of the time again, for a busy machine."""
+    with socket.create_server((HOST, 0)) as silent:
+        port = free_port() if away == "refusal" else silent.getsockname()[1]
+        url = f"http://{'progress.invalid' if away == 'name' else HOST}:{port}"
+        began = time.monotonic()
+        arguments = [sys.executable, *(["-c", SLOW_NAMES] if away == "name" else ["-m", "progress_sse"]), *command]
+        ran = subprocess.run(arguments, env=environment(url), capture_output=True, timeout=60)
+        took_s = time.monotonic() - began
+    assert (ran.returncode, ran.stdout) == (1, b"")
+    assert b"the process ends before all reports on 's' were sent" in ran.stderr
+    assert SEND_S <= took_s < 1.5 * SEND_S
+    assert f"was away for {SEND_S:g} seconds" in finish(start(command[0], "--help", url=None))[1].decode()
