@@ -284,6 +284,7 @@ AT_ONCE = """
 """
 
 
+@pytest.mark.guarantee(96)
 @pytest.mark.parametrize(
     ("share", "start_method"),
     [

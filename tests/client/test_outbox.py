@@ -69,7 +69,9 @@ WAYS_OUT: dict[str, Callable[[Bench], object]] = {
     "its step is skipped": lambda bench: bench.put(Skip(1)),
     "its session ends": lambda bench: bench.put(Finish()),
     "another takes its place": lambda bench: bench.put(Advance(1, 6)),
-    "it is the oldest of too many": lambda bench: bench.put(*(Start(2) for _ in range(waiting_reports.MAX_WAITING))),
+    "it is the oldest of too many": lambda bench: bench.put(
+        *(Advance(step, 1) for step in range(2, waiting_reports.MAX_ADVANCES + 2))
+    ),
     "the server is away for long": stay_away,
     "another process sends it": lambda bench: bench.outbox.renewed(),
 }
@@ -330,25 +332,57 @@ def test_a_report_that_always_fails_is_dropped_after_a_time() -> None:
     assert bench.lost >= 1
 
 
-def test_a_full_queue_drops_advances_first() -> None:
-    """Then the oldest commands are dropped; the creation stays, or the session would have other steps."""
-    bench = Bench()
-    limit = waiting_reports.MAX_WAITING
-    bench.put(Create(), Start(1), Advance(1, 1), Start(2), Advance(2, 1))
-    bench.put(*(Start(step) for step in range(3, limit - 1)))
-    assert bench.lost == 1
-    bench.put(Start(limit - 1))
-    assert bench.lost == 2
-    bench.put(Start(limit), Start(limit + 1))
-    assert bench.lost == 4
-    assert len(bench.events()) == 1
-    assert bench.deliver() == [Create(), *(Start(step) for step in range(3, limit + 2))]
+@pytest.mark.guarantee(95)
+def test_a_burst_of_commands_is_sent_whole() -> None:
+    """Of progress, the newest of each step comes."""
+    bench = Bench(CREATE)
+    commands = [each for step in range(1, 5001) for each in (Start(step), Complete(step))]
+    for command in commands:
+        bench.put(command, Advance(6000, command.step))
+    *sent, last = bench.deliver()
+    assert sent == [CREATE, *commands]
+    assert last == Advance(6000, 5000)
+    assert (bench.lost, bench.events()) == (0, [])
 
 
-def test_a_full_queue_drops_the_oldest_advance() -> None:
-    bench = Bench(Advance(1, 1), Advance(2, 1), *(Start(3) for _ in range(waiting_reports.MAX_WAITING - 1)))
+@pytest.mark.guarantee(95)
+def test_a_full_queue_drops_the_oldest_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is full by memory. The creation stays, or the session would have other steps; each loss is counted."""
+    long = Complete(2, message="m" * 8000)
+    monkeypatch.setattr(waiting_reports, "MAX_COMMAND_BYTES", 2 * waiting_reports.size_of(long))
+    few = [Start(step) for step in range(10)]
+    bench = Bench(CREATE, *few)
+    assert bench.lost == 0
+    bench.put(long)
+    assert bench.lost == 0
+    bench.put(long)
+    assert bench.lost == len(few)
+    [event] = bench.events()
+    assert str(event.detail).endswith("of reports wait: the oldest are being dropped")
+    assert bench.deliver() == [CREATE, long, long]
+    bench.put(*few)
+    assert bench.deliver() == few
+
+
+def test_a_report_that_is_put_back_counts_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(Start(1))
+    monkeypatch.setattr(waiting_reports, "MAX_COMMAND_BYTES", 2 * waiting_reports.size_of(Start(1)))
+    for _ in range(5):
+        bench.send(NO_ANSWER)
+        bench.wait()
+    bench.put(Start(2))
+    assert bench.lost == 0
+    bench.put(Start(3))
     assert bench.lost == 1
-    assert [report for report in bench.deliver() if isinstance(report, Advance)] == [Advance(2, 1)]
+    assert bench.deliver() == [Start(2), Start(3)]
+
+
+def test_progress_of_too_many_steps_drops_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each loss is counted, and no command is lost for it."""
+    monkeypatch.setattr(waiting_reports, "MAX_ADVANCES", 2)
+    bench = Bench(Start(9), *(Advance(step, 1) for step in (1, 2, 3, 2)))
+    assert bench.lost == 1
+    assert bench.deliver() == [Start(9), Advance(2, 1), Advance(3, 1)]
 
 
 def test_reports_without_time_left_are_counted() -> None:
@@ -479,6 +513,7 @@ def test_a_part_that_is_ahead_of_the_start_of_its_step_is_sent_again(problem: st
     assert (bench.lost, bench.events()) == (0, [])
 
 
+@pytest.mark.guarantee(96)
 def test_a_part_of_a_step_that_is_never_started_is_lost_in_the_end() -> None:
     """Those after it are refused at once, until one is applied."""
     bench = Bench(ReportPart(1, "a"), ReportPart(1, "b"))
