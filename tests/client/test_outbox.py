@@ -336,12 +336,12 @@ def test_a_report_that_always_fails_is_dropped_after_a_time() -> None:
 def test_a_burst_of_commands_is_sent_whole() -> None:
     """Of progress, the newest of each step comes."""
     bench = Bench(CREATE)
-    commands = [each for step in range(1, 5001) for each in (Start(step), Complete(step))]
-    for command in commands:
-        bench.put(command, Advance(6000, command.step))
+    commands: list[Report] = [each for step in range(1, 5001) for each in (Start(step), Complete(step))]
+    for number, command in enumerate(commands, 1):
+        bench.put(command, Advance(6000, number))
     *sent, last = bench.deliver()
     assert sent == [CREATE, *commands]
-    assert last == Advance(6000, 5000)
+    assert last == Advance(6000, 10_000)
     assert (bench.lost, bench.events()) == (0, [])
 
 
