@@ -171,19 +171,12 @@ class Outbox:
             return [sent]
         if self._is_loss(answer):
             return [sent]
-        if self._is_ahead(sent, answer, now):
-            self._own.not_before = max(self._own.not_before, now + self._looks.next_s())
-            return [sent]
+        if answer.problem in _AHEAD and _follows_a_start(sent.report, is_forked=self._is_forked):
+            since = self._ahead_since.setdefault(sent.step, now)
+            if now - since < AHEAD_S:
+                self._own.not_before = max(self._own.not_before, now + self._looks.next_s())
+                return [sent]
         return self._instead(sent, answer)
-
-    def _is_ahead(self, sent: Operation, answer: ReportAnswer, now: float) -> bool:
-        """Whether a report may have come before the start of its step."""
-        follows = isinstance(sent.report, ReportPart) or (
-            self._is_forked and isinstance(sent.report, Advance | Complete)
-        )
-        if answer.problem not in _AHEAD or not follows:
-            return False
-        return now - self._ahead_since.setdefault(sent.step, now) < AHEAD_S
 
     def _instead(self, refused: Operation, answer: ReportAnswer) -> list[Operation]:
         """Apply the refusal of a report; return what to send in its place."""
@@ -392,6 +385,11 @@ def _may_succeed(sent: Operation, answer: ReportAnswer, now: float) -> bool:
     if sent.failing_since is None:
         sent.failing_since = now
     return now - sent.failing_since < MAX_OUTAGE_S
+
+
+def _follows_a_start(report: Report, *, is_forked: bool) -> bool:
+    """Whether the report is on a step that another process may have started."""
+    return isinstance(report, ReportPart) or (is_forked and isinstance(report, Advance | Complete))
 
 
 def _is_overtaken(sent: Operation, later: Sequence[Operation], answers: Sequence[ReportAnswer]) -> bool:

@@ -18,7 +18,7 @@ from progress_sse.client.availability import Availability
 from progress_sse.client.config import FLUSH_S, Address, OnError
 from progress_sse.client.errors import ReportError, SuppressReportingErrors
 from progress_sse.client.exchange import AskedRequest, ReportAnswer, ReportRequest
-from progress_sse.client.forks import Precedence
+from progress_sse.client.forks import ForkOrder, Precedence
 from progress_sse.client.inbox import CANCELLED_BEFORE, Inbox
 from progress_sse.client.loops import Home
 from progress_sse.client.outbox import Outbox
@@ -99,7 +99,7 @@ class ReportQueue(NullSink):
         self.sender = sender
         self.mailbox: object = None  # Kept by the sender, as is `is_woken`; `None` until it has seen the first report.
         self.outbox = Outbox(session_id, creation, tells_age=tells_age)
-        self.outbox.waiting.preceding = list(_preceding.get(session_id, ()))
+        self.outbox.waiting.order = ForkOrder(_preceding.get(session_id, ()))
         self._waiters: dict[Callable[[ReportQueue], object], None] = {}
         self.is_woken = False
         # Seconds that the job, at its end, still waits for reports: all of them once none is left.
@@ -175,12 +175,14 @@ class ReportQueue(NullSink):
     def precede(self) -> None:
         """Let a process that is about to be forked wait for the reports that wait now."""
         with SuppressReportingErrors():  # Such as that of memory.
-            self.outbox.waiting.precede(time.monotonic())
+            waiting = self.outbox.waiting
+            if not waiting.is_empty:
+                waiting.order.forks.append(Precedence(next(waiting.lines.numbers), time.monotonic()))
 
     def forget(self, sender: Sender) -> None:
         """Begin anew in a forked process; the parent sends the waiting reports."""
         self.outbox = self.outbox.renewed()
-        _preceding.setdefault(self.session_id, {}).update(dict.fromkeys(self.outbox.waiting.preceding))
+        _preceding.setdefault(self.session_id, {}).update(dict.fromkeys(self.outbox.waiting.order.preceding))
         self._waiters.clear()
         self._is_handling_events = False
         self.is_woken = False
@@ -240,8 +242,8 @@ class ReportQueue(NullSink):
     def handle_events(self) -> None:
         """Log the outbox's events, and notify the waiters if the queue is settled."""
         waiting = self.outbox.waiting
-        if waiting.forks:
-            waiting.settle_forks()
+        if waiting.order.forks:
+            waiting.order.settle([*waiting.under_way, *waiting.commands])
         if events := waiting.events:
             self._is_handling_events = True
             try:

@@ -29,7 +29,7 @@ from progress_sse._internal.backoff import chance_of_system
 from progress_sse.client.count import Count
 from progress_sse.client.errors import ReportError, ServerAwayError
 from progress_sse.client.exchange import Operation, RequestRoom
-from progress_sse.client.forks import LOOK_S, Precedence
+from progress_sse.client.forks import ForkOrder
 from progress_sse.client.own_log import Event
 from progress_sse.client.reports import Create, Lane, Latest, Log, Queueable, Report
 from progress_sse.client.waiting_lines import WaitingLines, drained
@@ -59,9 +59,7 @@ class WaitingReports:
         self.events: deque[Event] = deque()
         self.has_cost_reports = False  # Whether the job was warned that this outage costs reports.
         self.has_given_up = False  # Whether later reports are dropped.
-        self.preceding: list[Precedence] = []  # What processes had yet to send that have forked this one.
-        self._look_at = -math.inf  # When to check that again.
-        self.forks: deque[Precedence] = deque()  # What those wait for that this process has forked.
+        self.order = ForkOrder()
         self._tells_age = tells_age
         self._chance = chance
         self._is_under_way = False  # Set before a report leaves its queue.
@@ -181,35 +179,20 @@ class WaitingReports:
         """Drop all advances, and return their number."""
         return len(drained(self._advances.popitem))
 
-    def precede(self, now: float) -> None:
-        """Let a process that is about to be forked wait until the reports are sent that wait now."""
-        if self._waits or self._is_under_way:
-            self.forks.append(Precedence(next(self.lines.numbers), now))
-
     # The rest is for the sender.
-
-    def settle_forks(self) -> None:
-        """Let forked processes send whose reports follow those that have been sent or dropped."""
-        waiting = [*self.under_way, *self.commands] if self.has_begun else self.under_way
-        first = min((each.number for each in waiting), default=math.inf)
-        while self.forks and self.forks[0].number < first:
-            self.forks.popleft().settle()
 
     def next_at(self) -> float:
         """Return when to `take` something; infinity if only a report or an answer changes that."""
-        return max(self._next_at(), self._look_at) if self.preceding else self._next_at()
-
-    def _next_at(self) -> float:
         if self._is_under_way:
             return math.inf
         if self._commands or (self.has_begun and self.creation):
-            return -math.inf
+            return self.order.look_at
         paced = [self._paced.get(lane, -math.inf) for lane in list(self._advances)]
-        return min((self.lines.next_at(), *paced))
+        return max(self.order.look_at, min((self.lines.next_at(), *paced)))
 
     def take(self, room: RequestRoom, now: float, *, alone: bool) -> list[Operation]:
         """Send the commands, or else an advance, and log lines, as far as there is room; or one report if `alone`."""
-        if self._is_under_way or (self.preceding and self._is_preceded(now)):
+        if self._is_under_way or (self.order.preceding and self.order.holds(now)):
             return []
         self._is_under_way = True
         before = next(self.lines.numbers)  # Lines from now on wait: the job may report what they follow meanwhile.
@@ -223,11 +206,6 @@ class WaitingReports:
         self.under_way = taken
         self._is_under_way = bool(taken)
         return taken
-
-    def _is_preceded(self, now: float) -> bool:
-        self.preceding = [each for each in self.preceding if each.holds(now)]
-        self._look_at = now + LOOK_S
-        return bool(self.preceding)
 
     def _take_commands(self, most: int, room: RequestRoom, now: float) -> list[Operation]:
         # A creation goes alone, since its request has another form.
@@ -320,7 +298,7 @@ class WaitingReports:
         waiting = WaitingReports(creation, tells_age=self._tells_age, chance=self._chance)
         waiting.has_given_up = self.has_given_up
         waiting._superseded = dict(self._superseded)
-        waiting.preceding = [*self.preceding, *list(self.forks)[-1:]]
+        waiting.order = self.order.renewed()
         return waiting
 
 

@@ -11,7 +11,7 @@ from progress_sse.client import availability, waiting_reports
 from progress_sse.client.codec import encode, read_answer
 from progress_sse.client.errors import ReportRefusedError, ServerAwayError
 from progress_sse.client.exchange import ReportAnswer
-from progress_sse.client.forks import PRECEDENCE_S
+from progress_sse.client.forks import PRECEDENCE_S, Precedence
 from progress_sse.client.outbox import AHEAD_S, Outbox
 from progress_sse.client.reports import Create, Latest, Report
 from progress_sse.conformance.patterns import Known
@@ -461,11 +461,17 @@ def test_the_refusal_of_a_report_about_requests_costs_the_job_nothing(report: Re
 
 def forked(parent: Bench, *reports: Report) -> Bench:
     """Return a process that was forked now, and makes these reports."""
-    parent.outbox.waiting.precede(parent.clock.monotonic())
+    waiting = parent.outbox.waiting
+    if not waiting.is_empty:
+        waiting.order.forks.append(Precedence(next(waiting.lines.numbers), parent.clock.monotonic()))
     child = Bench()
     child.clock, child.outbox = parent.clock, parent.outbox.renewed()
     child.put(*reports)
     return child
+
+
+def settle_forks(bench: Bench) -> None:
+    bench.outbox.waiting.order.settle([*bench.outbox.waiting.under_way, *bench.outbox.waiting.commands])
 
 
 def test_a_forked_process_waits_for_what_its_parent_had_to_send() -> None:
@@ -477,11 +483,11 @@ def test_a_forked_process_waits_for_what_its_parent_had_to_send() -> None:
     for expected in (Start(1), Describe("reports")):
         assert (child.next(), grandchild.next()) == (None, None)
         assert parent.send() == expected
-        parent.outbox.waiting.settle_forks()
+        settle_forks(parent)
     child.wait()
     assert child.send() == ReportPart(1, "a")
     assert grandchild.next() is None
-    child.outbox.waiting.settle_forks()
+    settle_forks(child)
     grandchild.wait()
     assert grandchild.send() == ReportPart(1, "b")
     stuck = forked(parent, Complete(1))
