@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from docs import generate
+from progress_sse.client import waiting_reports
 from progress_sse.core import subscriptions
 from progress_sse.core.history import MAX_CELLS, MAX_NAMES, MAX_PROFILES, MAX_WEEKS, MIN_RUNS
 from progress_sse.notices import push
@@ -93,6 +94,12 @@ def test_the_page_on_limits_has_the_numbers_of_the_code() -> None:
     assert f"At most {MAX_CELLS:,} counts" in page
     assert MIN_RUNS == 5
     assert "A step needs five runs" in page
+
+
+def test_the_page_on_limits_has_the_numbers_of_workers() -> None:
+    page = (ROOT / "docs" / "reference" / "limits.md").read_text("utf-8").replace("\n", " ")
+    assert f"{waiting_reports.MAX_COMMAND_BYTES // 2**20} MiB of reports" in page
+    assert f"the newest progress of {waiting_reports.MAX_ADVANCES:,} steps and parts" in page
 
 
 def test_the_page_on_limits_has_the_numbers_of_notices() -> None:

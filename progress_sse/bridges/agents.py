@@ -8,16 +8,21 @@
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from itertools import count
 from typing import Final, Unpack
 from urllib.parse import quote
 
 from progress_sse._internal.http_library import httpx
 from progress_sse.client.aio import AsyncOptions, AsyncProgress, AsyncStep
-from progress_sse.client.config import address_of
+from progress_sse.client.config import Address, address_of
 from progress_sse.client.http import client_options
 from progress_sse.core.errors import ConfigurationError
+from progress_sse.story.headline import failures, headline
+from progress_sse.story.observed_session import observed
+from progress_sse.story.session_state import SessionState, checked, is_over, parsed
 
 __all__ = ["AgentProgress", "mirror"]
 
@@ -57,29 +62,54 @@ class AgentProgress(AsyncProgress):
             self._failed.append(step)
 
 
-async def mirror(session_id: str, report: Callable[[float, float], Awaitable[object]]) -> str | None:
-    """Await `report(percentage, 100)` whenever a session's percentage has risen; return its error at its end, if any.
+async def mirror(
+    session_id: str, report: Callable[[float, float], Awaitable[object]], timeout_s: float = 600
+) -> str | None:
+    """Await `report(percentage, 100)` whenever a session's percentage has risen; return `None` once it has succeeded.
 
-    A session that is not there yet is waited for. The server and its token are those of the environment.
+    Of any other end it returns the headline of its page, and the error: the session has failed, was cancelled or lost,
+    or was removed. Of one that has not ended, or is not there yet, it returns the headline after `timeout_s` seconds.
+    The percentage is that of the page. The server and its token are those of the environment.
 
     Raises:
         ConfigurationError: The environment names no server.
         httpx.HTTPError: The server is away, or refuses.
+        ValueError: The server has answered with something else than a session.
     """
     if (address := address_of(None, None)) is None:
         raise ConfigurationError("Name the server by PROGRESS_SSE_URL.")
-    path, headers = f"/api/progress/{quote(session_id, safe='')}", {"If-None-Match": '"absent"'}
-    highest = 0
+    session, highest = observed(None, _ABSENT, time.time()), 0
+    try:
+        async with asyncio.timeout(timeout_s) as limit, aclosing(_states(address, session_id)) as states:
+            async for state in states:
+                session = observed(session, state, time.time())
+                if session.percentage > highest:
+                    highest = session.percentage
+                    await report(highest, 100)
+                if is_over(state) or session.is_deleted:
+                    break
+    except TimeoutError:
+        if not limit.expired():  # It is an error of `report`.
+            raise
+    if session.state["status"] == "completed":
+        return None
+    errors = [each.error for each in failures(session.state)] if is_over(session.state) else []
+    end = headline(session.state, time.time(), is_deleted=session.is_deleted)
+    return ": ".join([end, *list(filter(None, errors))[:1]])
+
+
+_ABSENT: Final[SessionState] = {"status": "not_found", "total_steps": 0, "steps": [], "percentage": 0}
+
+
+async def _states(address: Address, session_id: str) -> AsyncGenerator[SessionState, None]:
+    """Yield the state of a session, and again whenever it has changed."""
+    path, headers = f"/api/progress/{quote(session_id, safe='')}", {"Prefer": f"wait={WAIT_S}"}
     async with httpx.AsyncClient(timeout=2 * WAIT_S, **client_options(address)) as client:
         while True:
-            answer = await client.get(path, headers={**headers, "Prefer": f"wait={WAIT_S}"})
+            answer = await client.get(path, headers=headers)
             if answer.status_code == httpx.codes.NOT_MODIFIED:
                 await asyncio.sleep(1)
                 continue
-            session, headers["If-None-Match"] = answer.raise_for_status().json(), answer.headers["ETag"]
-            if session["percentage"] > highest:
-                highest = session["percentage"]
-                await report(highest, 100)
-            if session["status"] not in ("pending", "running"):
-                error: str | None = session.get("error")
-                return error
+            state = checked(parsed(answer.raise_for_status().content), session_id)
+            headers["If-None-Match"] = answer.headers["ETag"]
+            yield state

@@ -11,9 +11,11 @@ A span with the attribute ``progress.session`` begins that session; spans in it 
 import logging
 import os
 import sys
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import count
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import progress_sse.client.http  # noqa: F401  # now, and not by the first span
 from progress_sse._internal.optional_imports import from_extra
@@ -40,15 +42,25 @@ KEY: Final = "progress.session"
 """The attribute of a span that begins a session, and the entry of baggage that continues one: the session's id."""
 
 MAX_SESSIONS: Final = 100
+"""Sessions at a time. The one that has been idle for longest makes room: its span may never end."""
+
 MAX_SPANS: Final = 1000
-"""Sessions at a time, and spans of each, of which a server takes no more; those beyond are counted, not reported."""
+"""Spans of a session, of which a server takes no more; those beyond are counted, not reported."""
+
+_Key: TypeAlias = tuple[int, int]
+"""The ids of a trace and of a span."""
 
 
 class _OpenSpan:
-    """A span that has not ended: its step or part, its session, and how to `make` a step or part of a span inside."""
+    """A span that has not ended: its step or part, its session, and how to `make` a step or part of a span inside.
 
-    def __init__(self, step: BaseStep | None, session: Progress | None, numbers: Iterator[int], pid: int) -> None:
-        self.step, self.session, self.numbers, self.pid = step, session, numbers, pid
+    The session that a span inside belongs to is that of the span `root`; `None`: of another process.
+    """
+
+    def __init__(
+        self, step: BaseStep | None, session: Progress | None, numbers: Iterator[int], pid: int, root: _Key | None
+    ) -> None:
+        self.step, self.session, self.numbers, self.pid, self.root = step, session, numbers, pid, root
         self.make = session.step if session is not None else step.part if step is not None and not step.name else None
         self._names, self._handled = dict[str, Iterator[int]](), id(sys.exception())
 
@@ -72,7 +84,10 @@ class _OpenSpan:
 
 
 class SessionProcessor(SpanProcessor):
-    """Reports spans of any thread, and never delays or ends their job; `left_out.value` counts those past a limit."""
+    """Reports spans of any thread, and never delays or ends their job; `left_out.value` counts those past a limit.
+
+    A session that made room gets no more reports: those of its steps that run count as stalled, and then as lost.
+    """
 
     def __init__(self, *, session_of: Callable[[Span], object] | None = None, accept_baggage: bool = False) -> None:
         """Begin.
@@ -85,7 +100,8 @@ class SessionProcessor(SpanProcessor):
         """
         self._session_of = session_of or (lambda span: (span.attributes or {}).get(KEY))
         self._accepts_baggage = accept_baggage
-        self._open, self._sessions = dict[tuple[int, int], _OpenSpan](), dict[tuple[int, int], str]()
+        self._open = OrderedDict[_Key, _OpenSpan]()
+        self._sessions = OrderedDict[_Key, str]()  # By their spans; the one that has been idle for longest first.
         self.left_out = Count()
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
@@ -97,34 +113,52 @@ class SessionProcessor(SpanProcessor):
             with SuppressReportingErrors():  # A span that it fails for begins no session.
                 named = str(self._session_of(span) or "")
             numbers, step, session = outer.numbers if outer else count(1), None, None
-            if outer is not None and outer.make is not None and self._fits(next(numbers) <= MAX_SPANS):
+            root = outer.root if outer else None
+            self._note_activity(root)
+            if outer is not None and outer.make is not None and not self._leaves_out(next(numbers) > MAX_SPANS):
                 step = outer.make(outer.name_of(span))
                 step.start()
-            if named and named not in self._sessions.copy().values() and self._fits(len(self._sessions) < MAX_SESSIONS):
-                self._sessions[key] = named
+            if named and named not in self._sessions.copy().values():
+                self._make_room()
+                self._sessions[key], root = named, key
                 session, numbers = Progress(named, open_ended=True, title=span.name), count(1)
                 session.sink.begin()
             if step is not None or session is not None:
-                self._open[key] = _OpenSpan(step, session, numbers, os.getpid())
+                self._open[key] = _OpenSpan(step, session, numbers, os.getpid(), root)
+                if self._leaves_out(len(self._open) > MAX_SESSIONS * MAX_SPANS):  # Of other processes' sessions.
+                    self._open.popitem(last=False)
+
+    def _note_activity(self, root: _Key | None) -> None:
+        if root is not None:
+            with suppress(KeyError):  # It has ended, or made room.
+                self._sessions.move_to_end(root)
+
+    def _make_room(self) -> None:
+        while self._leaves_out(len(self._sessions) >= MAX_SESSIONS):
+            with suppress(KeyError):  # Another thread has just taken the last one.
+                idle, _ = self._sessions.popitem(last=False)
+                for key, each in self._open.copy().items():
+                    if each.root == idle:  # Else its `Progress` would go on to give signs of life.
+                        self._open.pop(key, None)
 
     def _outer(self, span: Span, context: Context | None) -> _OpenSpan | None:
         outer = span.parent and self._open.get(span.parent[:2])
         named = get_baggage(KEY, context) if self._accepts_baggage and span.parent and span.parent.is_remote else None
         if outer is None and isinstance(named, str) and is_session_id(named):
-            return _OpenSpan(None, Progress.attach(named), count(1), pid=0)
+            return _OpenSpan(None, Progress.attach(named), count(1), pid=0, root=None)
         return outer
 
-    def _fits(self, fits: bool) -> bool:
-        fits &= len(self._open) < MAX_SESSIONS * MAX_SPANS
-        if not fits and not self.left_out.add(1):
+    def _leaves_out(self, is_past_limit: bool) -> bool:
+        if is_past_limit and not self.left_out.add(1):
             log(logging.WARNING, "spans are left out: past %d sessions, or %d spans of one", MAX_SESSIONS, MAX_SPANS)
-        return fits
+        return is_past_limit
 
     def on_end(self, span: ReadableSpan) -> None:
         """Report the end of a session, of a step, or of a part whose step still runs."""
         with SuppressReportingErrors():
             key = span.context[:2]
             opened, _ = self._open.pop(key, None), self._sessions.pop(key, None)
+            self._note_activity(opened.root if opened is not None else None)
             if opened is not None and opened.pid == os.getpid():  # Else a fork has copied it.
                 error, step, session = opened.error_of(span), opened.step, opened.session
                 if session is not None:

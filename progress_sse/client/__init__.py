@@ -5,6 +5,7 @@ The parts, from the pure to the practical::
     reports, exchange, codec     what a job reports, requests and answers, and their bytes
     attempt, definitions         a worker's attempt at its steps, and a session as its job describes it
     waiting_*, outbox            the unsent reports of one session, and their order
+    forks                        the order of the reports of a process and of one that it forks
     created_run, availability    what is sent again to a server that lost a session, or was away
     mailbox                      which reports of which sessions go in the next request to a server
     inbox, listening             what readers ask of the job

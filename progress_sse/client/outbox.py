@@ -6,6 +6,8 @@ Several reports may share a request (``mailbox``); each has its answer, and its 
 * **Transient failures are retried.** No answer, 5xx, 429, and a key still in use (409) are retried after a pause: as
   long as `Retry-After` says, and then a random part of a span that doubles up to `LONGEST_PAUSE_S`. Any other answer
   but success is a refusal, and the report is dropped.
+* **A part may be ahead of the start of its step,** which another process reports; in a forked process any report on a
+  step. One that is refused since the session or the step is not there yet is sent again for `AHEAD_S`.
 * **All sessions share an outage of their server.** No answer, 502, 503 and 504 affect all outboxes that share an
   `Availability`; other failures affect one session. After an outage of `MAX_OUTAGE_S` waiting advances are dropped.
 * **Reports belong to the run that was created here.** Each names the run, which the answer to the creation has. If the
@@ -30,7 +32,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from progress_sse._internal.backoff import chance_of_system
+from progress_sse._internal.backoff import Backoff, chance_of_system
 from progress_sse.client.availability import LONGEST_PAUSE_S, MAX_OUTAGE_S, Availability
 from progress_sse.client.created_run import CreatedRun, RunningSteps
 from progress_sse.client.errors import ReportRefusedError, ServerAwayError
@@ -39,10 +41,31 @@ from progress_sse.client.own_log import Event
 from progress_sse.client.reports import Create, Log, Report, named, own_lease
 from progress_sse.client.waiting_reports import WaitingReports
 from progress_sse.core.durations import in_words, to_the_tenth
-from progress_sse.core.updates import Acknowledge, Beat, Describe, Finish, ReportPart, Start, StepRef, StepUpdate
+from progress_sse.core.updates import (
+    Acknowledge,
+    Advance,
+    Beat,
+    Complete,
+    Describe,
+    Finish,
+    ReportPart,
+    Start,
+    StepRef,
+    StepUpdate,
+)
 
 MAX_LOSSES: Final = 5
 """Maximum times in a row that a session is created again without a report in between."""
+
+AHEAD_S: Final = LONGEST_PAUSE_S + 5
+"""Seconds for which reports on a step are sent again that has not been started: its start may wait out a pause."""
+
+_AHEAD: Final = frozenset({"session-not-found", "step-not-started", "step-out-of-range", "unknown-step-name"})
+"""Problems of a report that may have come before the start of its step."""
+
+_FIRST_LOOK_S: Final = 0.05
+_LONGEST_LOOK_S: Final = 1.0
+"""Upper bounds of the random pauses until it is sent again; the start usually comes in milliseconds."""
 
 _NOT_OUR_RUN: Final = frozenset({"session-not-found", "other-run"})
 """Problems of a report whose session is gone, or is another run."""
@@ -73,6 +96,9 @@ class Outbox:
         self._run: CreatedRun | None = None
         self._running = RunningSteps()
         self._may_append = True
+        self._is_forked = False
+        self._ahead_since: dict[StepRef | None, float] = {}  # By the steps; minus infinity: no start is expected.
+        self._looks = Backoff(_FIRST_LOOK_S, _LONGEST_LOOK_S, chance)
 
     def renewed(self) -> "Outbox":
         """Return an outbox without the reports of this one, which another process sends."""
@@ -80,6 +106,7 @@ class Outbox:
         outbox.waiting = self.waiting.renewed(with_creation=self._run is None)
         outbox._run = self._run and self._run.renewed()
         outbox._may_append = self._may_append
+        outbox._is_forked = True
         return outbox
 
     def due_at(self) -> float:
@@ -109,11 +136,13 @@ class Outbox:
         again: list[Operation] = []
         restarted: set[StepRef | None] = set()
         sending = self.waiting.under_way
-        for sent, answer in zip(sending, answers, strict=True):
+        for number, (sent, answer) in enumerate(zip(sending, answers, strict=True), 1):
             if restarted and (sent.step in restarted or isinstance(sent.report, Finish)):
                 again.append(_in_place(sent))  # It has come before the start of its step, which is sent again.
                 continue
             instead = self._settle(sent, answer, now)
+            if instead == [sent] and _is_overtaken(sent, sending[number:], answers[number:]):
+                continue  # A part has ended whose start came too early.
             again += instead
             if instead and instead[0] is not sent:
                 restarted.add(sent.step)
@@ -142,6 +171,11 @@ class Outbox:
             return [sent]
         if self._is_loss(answer):
             return [sent]
+        if answer.problem in _AHEAD and _follows_a_start(sent.report, is_forked=self._is_forked):
+            since = self._ahead_since.setdefault(sent.step, now)
+            if now - since < AHEAD_S:
+                self._own.not_before = max(self._own.not_before, now + self._looks.next_s())
+                return [sent]
         return self._instead(sent, answer)
 
     def _instead(self, refused: Operation, answer: ReportAnswer) -> list[Operation]:
@@ -260,6 +294,8 @@ class Outbox:
     def _note(self, done: Operation, answer: ReportAnswer, now: float) -> list[Operation]:
         """Apply the success of a report; return what is to be sent after it."""
         report = done.report
+        if self._ahead_since and self._ahead_since.pop(done.step, None) is not None:
+            self._looks.reset()
         if not isinstance(report, Create):
             self._running.note(report, now)
             if isinstance(report, Log):
@@ -318,6 +354,7 @@ class Outbox:
         elif not _is_courtesy(report):
             if isinstance(report, StepUpdate) and not isinstance(report, ReportPart):
                 self._running.forget(report.step)
+            self._ahead_since[operation.step] = -math.inf
             self.waiting.lose(_refusal(named(report), answer))
 
     def _supersede(self, report: StepUpdate, answer: ReportAnswer, lost: int = 0) -> None:
@@ -348,6 +385,18 @@ def _may_succeed(sent: Operation, answer: ReportAnswer, now: float) -> bool:
     if sent.failing_since is None:
         sent.failing_since = now
     return now - sent.failing_since < MAX_OUTAGE_S
+
+
+def _follows_a_start(report: Report, *, is_forked: bool) -> bool:
+    """Whether the report is on a step that another process may have started."""
+    return isinstance(report, ReportPart) or (is_forked and isinstance(report, Advance | Complete))
+
+
+def _is_overtaken(sent: Operation, later: Sequence[Operation], answers: Sequence[ReportAnswer]) -> bool:
+    """Whether a later report on the same part has been applied."""
+    if not isinstance(sent.report, ReportPart):
+        return False
+    return any(answer.is_success and each.lane == sent.lane for each, answer in zip(later, answers, strict=True))
 
 
 def _refusal(report: str, answer: ReportAnswer) -> ReportRefusedError:

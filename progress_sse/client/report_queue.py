@@ -18,6 +18,7 @@ from progress_sse.client.availability import Availability
 from progress_sse.client.config import FLUSH_S, Address, OnError
 from progress_sse.client.errors import ReportError, SuppressReportingErrors
 from progress_sse.client.exchange import AskedRequest, ReportAnswer, ReportRequest
+from progress_sse.client.forks import ForkOrder, Precedence
 from progress_sse.client.inbox import CANCELLED_BEFORE, Inbox
 from progress_sse.client.loops import Home
 from progress_sse.client.outbox import Outbox
@@ -98,6 +99,7 @@ class ReportQueue(NullSink):
         self.sender = sender
         self.mailbox: object = None  # Kept by the sender, as is `is_woken`; `None` until it has seen the first report.
         self.outbox = Outbox(session_id, creation, tells_age=tells_age)
+        self.outbox.waiting.order = ForkOrder(_preceding.get(session_id, ()))
         self._waiters: dict[Callable[[ReportQueue], object], None] = {}
         self.is_woken = False
         # Seconds that the job, at its end, still waits for reports: all of them once none is left.
@@ -170,9 +172,17 @@ class ReportQueue(NullSink):
         """Drop all unsent reports, at the end of the process."""
         self.outbox.waiting.give_up()
 
+    def precede(self) -> None:
+        """Let a process that is about to be forked wait for the reports that wait now."""
+        with SuppressReportingErrors():  # Such as that of memory.
+            waiting = self.outbox.waiting
+            if not waiting.is_empty:
+                waiting.order.forks.append(Precedence(next(waiting.lines.numbers), time.monotonic()))
+
     def forget(self, sender: Sender) -> None:
         """Begin anew in a forked process; the parent sends the waiting reports."""
         self.outbox = self.outbox.renewed()
+        _preceding.setdefault(self.session_id, {}).update(dict.fromkeys(self.outbox.waiting.order.preceding))
         self._waiters.clear()
         self._is_handling_events = False
         self.is_woken = False
@@ -231,8 +241,10 @@ class ReportQueue(NullSink):
 
     def handle_events(self) -> None:
         """Log the outbox's events, and notify the waiters if the queue is settled."""
-        events = self.outbox.waiting.events
-        if events:
+        waiting = self.outbox.waiting
+        if waiting.order.forks:
+            waiting.order.settle([*waiting.under_way, *waiting.commands])
+        if events := waiting.events:
             self._is_handling_events = True
             try:
                 with suppress(Exception):  # A log handler of the job has raised; the sender goes on.
@@ -244,6 +256,9 @@ class ReportQueue(NullSink):
             for waiter in list(self._waiters):
                 waiter(self)
 
+
+_preceding: Final[dict[str, dict[Precedence, None]]] = {}
+"""What the parents of this process had yet to send of sessions: later queues in this process wait for it, too."""
 
 _queues: Final[dict[weakref.ref[ReportQueue], None]] = {}
 

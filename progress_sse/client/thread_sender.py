@@ -315,6 +315,11 @@ def load_http() -> None:
             import_parts_of_gevent()
 
 
+def _begin_fork() -> None:
+    for queue in report_queues():
+        queue.precede()
+
+
 def _begin_in_child() -> None:
     """Let this process send for each queue: a child has no thread of its parent, and must not use its connections."""
     global _thread_sender
@@ -333,5 +338,5 @@ def _multiprocessing_ends() -> bool:
     return bool(util.is_exiting())
 
 
-at_fork(after_in_child=_begin_in_child)
+at_fork(before=_begin_fork, after_in_child=_begin_in_child)
 atexit.register(lambda: thread_sender().end())

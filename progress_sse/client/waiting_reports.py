@@ -7,8 +7,10 @@
 * **Advances** wait one per step, or one per part of a step. A newer one replaces an older one, or the progress is read
   only when it is sent. They go when no command waits, and at most ten times a second, so none overtakes its start. One
   whose step has meanwhile ended or restarted is dropped.
-* **The queue is bounded.** Past `MAX_WAITING` reports the oldest advance is dropped, and without advances the oldest
-  command.
+* **The queue is bounded** by the memory of an outage, and by no burst. Past `MAX_COMMAND_BYTES` the oldest command is
+  dropped, and past `MAX_ADVANCES` steps and parts the oldest advance. What is dropped is counted.
+* **A forked process** begins with no report. Its own wait, for a limited time, until its parent has sent what waited at
+  the fork (``forks``).
 * **A superseded attempt reports no more**: all waiting and later reports of the step and attempt are dropped.
 
 Any thread may `put`, `put_log` and `give_up`, and read `is_empty` and `lost`, also a signal handler or a finaliser
@@ -20,18 +22,22 @@ import math
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from sys import getsizeof
 from typing import Final
 
 from progress_sse._internal.backoff import chance_of_system
 from progress_sse.client.count import Count
 from progress_sse.client.errors import ReportError, ServerAwayError
 from progress_sse.client.exchange import Operation, RequestRoom
+from progress_sse.client.forks import ForkOrder
 from progress_sse.client.own_log import Event
-from progress_sse.client.reports import Create, Lane, Latest, Log, Queueable
+from progress_sse.client.reports import Create, Lane, Latest, Log, Queueable, Report
 from progress_sse.client.waiting_lines import WaitingLines, drained
 from progress_sse.core.updates import Advance, Complete, Finish, ReportPart, Skip, StepRef, StepUpdate
 
-MAX_WAITING: Final = 1000  # Reports of one session that wait.
+MAX_COMMAND_BYTES: Final = 64 * 2**20  # Of the commands of one session that wait.
+MAX_ADVANCES: Final = 10_000  # Steps and parts of one session whose progress waits.
+_COMMAND_BYTES: Final = 500  # Of a command besides its texts.
 ADVANCE_INTERVAL_S: Final = 0.1  # Between two advances of a step, at least.
 
 
@@ -53,10 +59,12 @@ class WaitingReports:
         self.events: deque[Event] = deque()
         self.has_cost_reports = False  # Whether the job was warned that this outage costs reports.
         self.has_given_up = False  # Whether later reports are dropped.
+        self.order = ForkOrder()
         self._tells_age = tells_age
         self._chance = chance
         self._is_under_way = False  # Set before a report leaves its queue.
         self._commands: deque[Operation] = deque()
+        self._command_bytes = Count()
         self._advances: OrderedDict[Lane, Advance | Latest | Operation] = OrderedDict()
         self._paced: dict[Lane | None, float] = {}  # When each may send its next advance.
         self._superseded: dict[tuple[StepRef | None, str], bool] = {}  # Of an attempt all, or its lines alone.
@@ -99,13 +107,19 @@ class WaitingReports:
         else:
             self.lines.settle(leaves_room=True)
             made_at = now if self._tells_age else None
+            size = size_of(report)
+            is_full = self._command_bytes.add(size) + size > MAX_COMMAND_BYTES
             self._commands.append(Operation(report, made_at=made_at, number=next(self.lines.numbers)))
             if self._advances:
                 self._drop_progress_before(report)
+            if is_full:
+                self._drop_oldest_commands()
         if self.has_given_up:  # Meanwhile.
             self.lost.add(self.drop_all())
-        elif (self.creation is not None) + len(self._commands) + len(self._advances) > MAX_WAITING:
-            self._drop_oldest()
+        elif len(self._advances) > MAX_ADVANCES:
+            with suppress(KeyError):  # The sender has just taken them.
+                self._advances.popitem(last=False)
+                self._lose_one(f"progress of more than {MAX_ADVANCES} steps and parts waits")
 
     def _drop_progress_before(self, report: Queueable) -> None:
         if isinstance(report, ReportPart):
@@ -118,20 +132,19 @@ class WaitingReports:
         elif isinstance(report, Finish):
             self._advances.clear()
 
-    def _drop_oldest(self) -> None:
-        """Drop a report; the creation stays, without which a start would create a session with other steps."""
-        try:
-            self._advances.popitem(last=False)
-        except KeyError:
-            try:
-                self._commands.popleft()
-            except IndexError:  # The sender has just taken it out.
-                return
+    def _drop_oldest_commands(self) -> None:
+        """Drop commands; the creation stays, without which a start would create a session with other steps."""
+        with suppress(IndexError):  # The sender has just taken them.
+            while self._command_bytes.value > MAX_COMMAND_BYTES:
+                self._command_bytes.add(-size_of(self._commands.popleft().report))
+                self._lose_one(f"more than {MAX_COMMAND_BYTES // 2**20} MiB of reports wait")
+
+    def _lose_one(self, reason: str) -> None:
         if self.has_cost_reports:
             self.lost.add(1)
             return
         self.has_cost_reports = True
-        self.lose(ServerAwayError(f"more than {MAX_WAITING} reports wait: the oldest are being dropped"))
+        self.lose(ServerAwayError(f"{reason}: the oldest are being dropped"))
 
     def put_log(self, log: Log, now: float) -> bool:
         """Add lines, which the job makes now; return whether the sender is to look at them."""
@@ -173,13 +186,13 @@ class WaitingReports:
         if self._is_under_way:
             return math.inf
         if self._commands or (self.has_begun and self.creation):
-            return -math.inf
+            return self.order.look_at
         paced = [self._paced.get(lane, -math.inf) for lane in list(self._advances)]
-        return min((self.lines.next_at(), *paced))
+        return max(self.order.look_at, min((self.lines.next_at(), *paced)))
 
     def take(self, room: RequestRoom, now: float, *, alone: bool) -> list[Operation]:
         """Send the commands, or else an advance, and log lines, as far as there is room; or one report if `alone`."""
-        if self._is_under_way:
+        if self._is_under_way or (self.order.preceding and self.order.holds(now)):
             return []
         self._is_under_way = True
         before = next(self.lines.numbers)  # Lines from now on wait: the job may report what they follow meanwhile.
@@ -209,6 +222,7 @@ class WaitingReports:
                 if is_full or (waits and self.lines.are_due(command.number, now)):
                     self._commands.appendleft(command)
                     break
+                self._command_bytes.add(-size_of(command.report))
                 taken.append(command)
         if self._paced:
             for operation in taken:
@@ -248,6 +262,7 @@ class WaitingReports:
             elif isinstance(operation.report, Log):
                 self.lines.put_back(operation)
             else:
+                self._command_bytes.add(size_of(operation.report))
                 self._commands.appendleft(operation)
         if self.has_given_up:
             self.lost.add(self.drop_all())
@@ -283,7 +298,15 @@ class WaitingReports:
         waiting = WaitingReports(creation, tells_age=self._tells_age, chance=self._chance)
         waiting.has_given_up = self.has_given_up
         waiting._superseded = dict(self._superseded)
+        waiting.order = self.order.renewed()
         return waiting
+
+
+def size_of(report: Report) -> int:
+    """Return about how many bytes of memory a command takes."""
+    if isinstance(report, StepUpdate):
+        return _COMMAND_BYTES + getsizeof(getattr(report, "message", "")) + getsizeof(getattr(report, "error", ""))
+    return _COMMAND_BYTES + len(repr(report))
 
 
 def count_reports(operations: Iterable[Operation]) -> int:

@@ -1,6 +1,7 @@
 """Spans of OpenTelemetry as steps, with its own SDK at a real server."""
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -10,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from threading import Barrier
 from typing import Any
+from weakref import ref
 
 import httpx
 import pytest
@@ -17,7 +19,7 @@ from opentelemetry.baggage import set_baggage
 from opentelemetry.propagate import inject
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, Sampler
-from opentelemetry.trace import StatusCode, set_span_in_context
+from opentelemetry.trace import NonRecordingSpan, SpanContext, StatusCode, TraceFlags, set_span_in_context
 
 from progress_sse.bridges import opentelemetry
 from progress_sse.bridges.opentelemetry import KeepSessions, SessionProcessor
@@ -192,23 +194,59 @@ def test_spans_may_end_out_of_order(traced: Traced, sid: str, caplog: pytest.Log
 def test_what_exceeds_the_limits_is_counted(
     recorder: Recorder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """There is one warning, and room again once a session has ended."""
-    monkeypatch.setattr(opentelemetry, "MAX_SESSIONS", 1)
+    """There is one warning."""
     monkeypatch.setattr(opentelemetry, "MAX_SPANS", 3)
     traced = Traced()
     with traced.session("a"):
         for name in "bcd":
             with traced.span(name), traced.span("part"), traced.span("not reported at all"):
                 pass
-        with traced.session("too many"):
-            pass
-    with traced.session("b"), traced.span("step"):
-        pass
     assert [each.step for each in recorder.of("a") if isinstance(each, Start)] == ["b", "c"]
-    assert recorder.of("too many") == []
-    assert recorder.of("b")[1:] == [Start("step"), Complete("step"), Finish()]
-    assert traced.processor.left_out.value == 4
-    assert caplog.messages == ["spans are left out: past 1 sessions, or 3 spans of one"]
+    assert traced.processor.left_out.value == 2
+    assert caplog.messages == ["spans are left out: past 100 sessions, or 3 spans of one"]
+
+
+def test_spans_that_never_end_keep_no_place(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A new session is always reported. The one that has been idle for longest makes room, and is left to its lease."""
+    monkeypatch.setattr(opentelemetry, "MAX_SESSIONS", 2)
+    traced = Traced()
+    processor, kept = traced.processor, list[ref[Any]]()
+    busy = traced.start("import", attributes={"progress.session": "busy"})
+    for number in range(3):
+        forgotten = traced.start("import", attributes={"progress.session": f"forgotten-{number}"})
+        step = traced.start("step", set_span_in_context(forgotten))
+        traced.start("work", set_span_in_context(busy)).end()
+        kept.append(ref(present(processor._open[forgotten.get_span_context()[:2]].session)))  # noqa: SLF001
+    gc.collect()
+    assert [each() is None for each in kept] == [True, True, False], "else it gives signs of life"
+    assert len(recorder.of("forgotten-2")) == 2
+    assert (len(processor._sessions), len(processor._open)) == (2, 3)  # noqa: SLF001
+    busy.end()
+    step.end()
+    forgotten.end()
+    assert recorder.of("busy")[-1] == recorder.of("forgotten-2")[-1] == Finish()
+    assert len([each for each in recorder.of("busy") if isinstance(each, Complete)]) == 3
+    assert not any(isinstance(each, Finish | Complete) for each in recorder.of("forgotten-1"))
+    assert (processor.left_out.value, processor._open, processor._sessions) == (2, {}, {})  # noqa: SLF001
+    assert caplog.messages == ["spans are left out: past 2 sessions, or 1000 spans of one"]
+
+
+def test_spans_of_other_processes_sessions_keep_no_place(recorder: Recorder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that never end: the oldest make room."""
+    monkeypatch.setattr(opentelemetry, "MAX_SESSIONS", 1)
+    monkeypatch.setattr(opentelemetry, "MAX_SPANS", 3)
+    traced = Traced(accept_baggage=True)
+    remote = SpanContext(1, 2, is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED))
+    context = set_baggage("progress.session", "other", set_span_in_context(NonRecordingSpan(remote)))
+    for number in range(5):
+        last = traced.start(f"step {number}", context)
+    last.end()
+    names = [each.step.partition(" #")[0] for each in recorder.of("other") if isinstance(each, Start)]  # type: ignore[union-attr]
+    assert names == [f"step {number}" for number in range(5)]
+    assert isinstance(recorder.of("other")[-1], Complete)
+    assert traced.processor.left_out.value == 2
 
 
 def test_spans_that_are_not_sampled_do_not_appear(recorder: Recorder) -> None:

@@ -10,9 +10,9 @@ import httpx
 from tests.harness.serving import ROOT, Server, session_path
 
 
-def run(program: str, url: str, timeout_s: float = 60) -> str:
+def run(program: str, url: str, timeout_s: float = 60, *arguments: str) -> str:
     """Run a program that reports to a server, and return its output and log."""
-    with start(program, url) as process:
+    with start(program, url, *arguments) as process:
         try:
             output, _ = process.communicate(timeout=timeout_s)
         except subprocess.TimeoutExpired:
@@ -23,10 +23,10 @@ def run(program: str, url: str, timeout_s: float = 60) -> str:
     return output
 
 
-def start(program: str, url: str) -> subprocess.Popen[str]:
+def start(program: str, url: str, *arguments: str) -> subprocess.Popen[str]:
     """Start a program that reports to a server, with its output and log in one pipe."""
     return subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(program)],
+        [sys.executable, "-c", textwrap.dedent(program), *arguments],
         env={"PROGRESS_SSE_URL": url, "PROGRESS_SSE_SESSION": "nightly", "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

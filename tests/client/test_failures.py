@@ -13,13 +13,12 @@ from typing import Any
 import pytest
 
 from progress_sse import AsyncProgress, Progress, ReportError
-from progress_sse.client import reporter, thread_sender
+from progress_sse.client import reporter, thread_sender, waiting_reports
 from progress_sse.client.errors import ReportRefusedError, ServerAwayError
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.outbox import Outbox
 from progress_sse.client.report_queue import ReportQueue, report_queues
 from progress_sse.client.reporter import Reporter
-from progress_sse.client.waiting_reports import MAX_WAITING
 from progress_sse.core.errors import ConfigurationError
 from progress_sse.core.updates import Complete, Start
 from tests.client.fake import AsyncFakeTransport, FakeTransport
@@ -233,9 +232,12 @@ async def test_random_pauses_leave_the_numbers_of_the_job_alone(shell: Shell) ->
     assert random.getstate() == before
 
 
-async def test_memory_is_bounded_during_an_outage(shell: Shell, caplog: pytest.LogCaptureFixture) -> None:
+async def test_memory_is_bounded_during_an_outage(
+    shell: Shell, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The number of reports does not matter, and the job learns how many were dropped."""
-    count, text_bytes = 4 * MAX_WAITING, 8192
+    count, text_bytes, most = 2000, 8192, 4 * 2**20
+    monkeypatch.setattr(waiting_reports, "MAX_COMMAND_BYTES", most)
     fake, progress = shell.attached()
     fake.may_answer.clear()
     tracemalloc.start()
@@ -246,10 +248,10 @@ async def test_memory_is_bounded_during_an_outage(shell: Shell, caplog: pytest.L
     finally:
         tracemalloc.stop()
         fake.may_answer.set()
-    assert used_bytes < 2 * MAX_WAITING * text_bytes
+    assert used_bytes < 2 * most
     assert await shell.flush(progress, 30)
     assert len(fake.requests) + progress.lost == count
     assert [record.getMessage() for record in caplog.records if record.name == "progress_sse.client"] == [
-        "lost a report on 'a': more than 1000 reports wait: the oldest are being dropped"
+        "lost a report on 'a': more than 4 MiB of reports wait: the oldest are being dropped"
     ]
     await shell.close(progress)

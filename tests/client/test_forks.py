@@ -1,10 +1,14 @@
 """Forks in separate programs: parent and child report, each with its own thread and connection."""
 
+from pathlib import Path
+
+import httpx
 import pytest
 
 from tests.client.programs import run, shown
 from tests.client.test_greenlets import GEVENT
 from tests.conftest import Serve
+from tests.harness.serving import session_path
 
 pytestmark = pytest.mark.processes
 
@@ -223,3 +227,84 @@ def test_a_fork_waits_for_the_creation_of_a_client_up_to_a_limit(serve: Serve) -
     server = serve()
     run(FORK_WHILE_LOADING, server.url, timeout_s=40)
     assert shown(server)[0][1] == "running"
+
+
+INDEX = """
+def index(session_id, number):
+    from progress_sse import Progress
+
+    with Progress.attach(session_id).step(1).part(f"shard-{number}"):
+        pass
+"""
+
+AT_ONCE = """
+    import multiprocessing, os, sys
+    from concurrent.futures import ProcessPoolExecutor
+    from progress_sse import Progress
+
+    _, folder, share, start_method = sys.argv
+    sys.path.insert(0, folder)
+    from workers import index
+
+    def by_os(session_id, step):
+        children = []
+        for number in range(4):
+            children.append(os.fork())
+            if not children[-1]:
+                with step.part(f"shard-{number}"):
+                    pass
+                step.reporter.close()
+                os._exit(step.reporter.lost)
+        for child in children:
+            assert os.waitpid(child, 0)[1] == 0
+
+    def by_multiprocessing(session_id, step):
+        fork = multiprocessing.get_context(start_method)
+        children = [fork.Process(target=index, args=[session_id, number]) for number in range(4)]
+        for child in children:
+            child.start()
+        for child in children:
+            child.join()
+
+    def by_pool(session_id, step):
+        list(pool.map(index, [session_id] * 4, range(4)))
+
+    pool = ProcessPoolExecutor(4, multiprocessing.get_context(start_method))
+    list(pool.map(abs, range(40)))         # Its processes are there before the first session.
+    for number in range(10):
+        session_id = f"many-{number}"
+        with Progress(session_id, steps=["Index"]) as progress:
+            if share == "by_os":
+                progress.step(1).start()
+                progress.flush()
+                progress.step(1).fail("first attempt")
+            with progress.step(1, parts_total=4) as step:
+                globals()[share](session_id, step)
+    pool.shutdown()                        # Its processes send what waits.
+"""
+
+
+@pytest.mark.guarantee(96)
+@pytest.mark.parametrize(
+    ("share", "start_method"),
+    [
+        ("by_os", "fork"),
+        ("by_multiprocessing", "fork"),
+        ("by_pool", "fork"),
+        pytest.param("by_pool", "forkserver", marks=pytest.mark.full),
+        pytest.param("by_pool", "spawn", marks=pytest.mark.full),
+    ],
+)
+def test_parts_that_begin_at_once_come_after_the_start_of_their_step(
+    serve: Serve, tmp_path: Path, share: str, start_method: str
+) -> None:
+    """It has not been sent when other processes begin to report: children of a fork, or workers that were there.
+
+    The server accepts parts of a former attempt, which the start of the next one would drop.
+    """
+    server = serve()
+    (tmp_path / "workers.py").write_text(INDEX)
+    output = run(AT_ONCE, server.url, 60, str(tmp_path), share, start_method)
+    for number in range(10):
+        [step] = httpx.get(server.url + session_path(f"many-{number}")).json()["steps"]
+        assert (step["status"], step["parts"]["success"]) == ("success", 4), output

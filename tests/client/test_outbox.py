@@ -11,7 +11,8 @@ from progress_sse.client import availability, waiting_reports
 from progress_sse.client.codec import encode, read_answer
 from progress_sse.client.errors import ReportRefusedError, ServerAwayError
 from progress_sse.client.exchange import ReportAnswer
-from progress_sse.client.outbox import Outbox
+from progress_sse.client.forks import PRECEDENCE_S, Precedence
+from progress_sse.client.outbox import AHEAD_S, Outbox
 from progress_sse.client.reports import Create, Latest, Report
 from progress_sse.conformance.patterns import Known
 from progress_sse.core.model import StepDefinition
@@ -68,7 +69,9 @@ WAYS_OUT: dict[str, Callable[[Bench], object]] = {
     "its step is skipped": lambda bench: bench.put(Skip(1)),
     "its session ends": lambda bench: bench.put(Finish()),
     "another takes its place": lambda bench: bench.put(Advance(1, 6)),
-    "it is the oldest of too many": lambda bench: bench.put(*(Start(2) for _ in range(waiting_reports.MAX_WAITING))),
+    "it is the oldest of too many": lambda bench: bench.put(
+        *(Advance(step, 1) for step in range(2, waiting_reports.MAX_ADVANCES + 2))
+    ),
     "the server is away for long": stay_away,
     "another process sends it": lambda bench: bench.outbox.renewed(),
 }
@@ -134,8 +137,12 @@ def test_a_failed_advance_is_retried_only_where_it_still_counts(later: Report) -
 WORKERS = json.loads((CORPUS / "workers.json").read_text("utf-8"))
 
 
-def report_of(action: str, step: int = 0, steps: tuple[str, ...] = ()) -> Report:
-    reports: dict[str, Report] = {"create": Create(tuple(map(StepDefinition, steps))), "start": Start(step)}
+def report_of(action: str, step: int = 0, steps: tuple[str, ...] = (), part: str = "", status: Any = None) -> Report:
+    reports: dict[str, Report] = {
+        "create": Create(tuple(map(StepDefinition, steps))),
+        "start": Start(step),
+        "part": ReportPart(step, part, status),
+    }
     return reports.get(action, Complete(step))
 
 
@@ -325,25 +332,57 @@ def test_a_report_that_always_fails_is_dropped_after_a_time() -> None:
     assert bench.lost >= 1
 
 
-def test_a_full_queue_drops_advances_first() -> None:
-    """Then the oldest commands are dropped; the creation stays, or the session would have other steps."""
-    bench = Bench()
-    limit = waiting_reports.MAX_WAITING
-    bench.put(Create(), Start(1), Advance(1, 1), Start(2), Advance(2, 1))
-    bench.put(*(Start(step) for step in range(3, limit - 1)))
-    assert bench.lost == 1
-    bench.put(Start(limit - 1))
-    assert bench.lost == 2
-    bench.put(Start(limit), Start(limit + 1))
-    assert bench.lost == 4
-    assert len(bench.events()) == 1
-    assert bench.deliver() == [Create(), *(Start(step) for step in range(3, limit + 2))]
+@pytest.mark.guarantee(95)
+def test_a_burst_of_commands_is_sent_whole() -> None:
+    """Of progress, the newest of each step comes."""
+    bench = Bench(CREATE)
+    commands: list[Report] = [each for step in range(1, 5001) for each in (Start(step), Complete(step))]
+    for number, command in enumerate(commands, 1):
+        bench.put(command, Advance(6000, number))
+    *sent, last = bench.deliver()
+    assert sent == [CREATE, *commands]
+    assert last == Advance(6000, 10_000)
+    assert (bench.lost, bench.events()) == (0, [])
 
 
-def test_a_full_queue_drops_the_oldest_advance() -> None:
-    bench = Bench(Advance(1, 1), Advance(2, 1), *(Start(3) for _ in range(waiting_reports.MAX_WAITING - 1)))
+@pytest.mark.guarantee(95)
+def test_a_full_queue_drops_the_oldest_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is full by memory. The creation stays, or the session would have other steps; each loss is counted."""
+    long = Complete(2, message="m" * 8000)
+    monkeypatch.setattr(waiting_reports, "MAX_COMMAND_BYTES", 2 * waiting_reports.size_of(long))
+    few = [Start(step) for step in range(10)]
+    bench = Bench(CREATE, *few)
+    assert bench.lost == 0
+    bench.put(long)
+    assert bench.lost == 0
+    bench.put(long)
+    assert bench.lost == len(few)
+    [event] = bench.events()
+    assert str(event.detail).endswith("of reports wait: the oldest are being dropped")
+    assert bench.deliver() == [CREATE, long, long]
+    bench.put(*few)
+    assert bench.deliver() == few
+
+
+def test_a_report_that_is_put_back_counts_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench(Start(1))
+    monkeypatch.setattr(waiting_reports, "MAX_COMMAND_BYTES", 2 * waiting_reports.size_of(Start(1)))
+    for _ in range(5):
+        bench.send(NO_ANSWER)
+        bench.wait()
+    bench.put(Start(2))
+    assert bench.lost == 0
+    bench.put(Start(3))
     assert bench.lost == 1
-    assert [report for report in bench.deliver() if isinstance(report, Advance)] == [Advance(2, 1)]
+    assert bench.deliver() == [Start(2), Start(3)]
+
+
+def test_progress_of_too_many_steps_drops_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each loss is counted, and no command is lost for it."""
+    monkeypatch.setattr(waiting_reports, "MAX_ADVANCES", 2)
+    bench = Bench(Start(9), *(Advance(step, 1) for step in (1, 2, 3, 2)))
+    assert bench.lost == 1
+    assert bench.deliver() == [Start(9), Advance(2, 1), Advance(3, 1)]
 
 
 def test_reports_without_time_left_are_counted() -> None:
@@ -418,3 +457,99 @@ def test_the_refusal_of_a_report_about_requests_costs_the_job_nothing(report: Re
     bench.put(report)
     bench.send(ReportAnswer(409, "request-settled"))
     assert (bench.lost, bench.events(), bench.is_empty) == (0, [], True)
+
+
+def forked(parent: Bench, *reports: Report) -> Bench:
+    """Return a process that was forked now, and makes these reports."""
+    waiting = parent.outbox.waiting
+    if not waiting.is_empty:
+        waiting.order.forks.append(Precedence(next(waiting.lines.numbers), parent.clock.monotonic()))
+    child = Bench()
+    child.clock, child.outbox = parent.clock, parent.outbox.renewed()
+    child.put(*reports)
+    return child
+
+
+def settle_forks(bench: Bench) -> None:
+    bench.outbox.waiting.order.settle([*bench.outbox.waiting.under_way, *bench.outbox.waiting.commands])
+
+
+def test_a_forked_process_waits_for_what_its_parent_had_to_send() -> None:
+    """And for no later report; a process that it forks waits, too. Where the parent sends nothing it stops to wait."""
+    parent = Bench(Start(1), Describe("reports"))
+    child = forked(parent, ReportPart(1, "a"))
+    grandchild = forked(child, ReportPart(1, "b"))
+    parent.put(Start(2))
+    for expected in (Start(1), Describe("reports")):
+        assert (child.next(), grandchild.next()) == (None, None)
+        assert parent.send() == expected
+        settle_forks(parent)
+    child.wait()
+    assert child.send() == ReportPart(1, "a")
+    assert grandchild.next() is None
+    settle_forks(child)
+    grandchild.wait()
+    assert grandchild.send() == ReportPart(1, "b")
+    stuck = forked(parent, Complete(1))
+    began = parent.clock.monotonic()
+    while stuck.next() is None:
+        stuck.wait()
+    assert parent.clock.monotonic() - began == pytest.approx(PRECEDENCE_S, abs=0.1)
+
+
+@pytest.mark.parametrize("answer", [OK, NO_ANSWER])
+def test_a_forked_process_does_not_wait_for_what_was_sent(answer: ReportAnswer) -> None:
+    """What is under way was not."""
+    parent = Bench(Start(1))
+    parent.send(answer)
+    assert (forked(parent, ReportPart(1, "a")).next() is None) == (answer is NO_ANSWER)
+
+
+TOO_EARLY = ReportAnswer(409, "step-not-started", "The step was not started.")
+
+
+@pytest.mark.parametrize("problem", ["session-not-found", "step-not-started", "step-out-of-range", "unknown-step-name"])
+def test_a_part_that_is_ahead_of_the_start_of_its_step_is_sent_again(problem: str) -> None:
+    """Without a warning; the pauses are short."""
+    bench = Bench(ReportPart(1, "a"))
+    for _ in range(3):
+        bench.send(ReportAnswer(404, problem))
+        assert bench.wait() <= 1
+    assert bench.deliver() == [ReportPart(1, "a")]
+    assert (bench.lost, bench.events()) == (0, [])
+
+
+@pytest.mark.guarantee(96)
+def test_a_part_of_a_step_that_is_never_started_is_lost_in_the_end() -> None:
+    """Those after it are refused at once, until one is applied."""
+    bench = Bench(ReportPart(1, "a"), ReportPart(1, "b"))
+    fail_for(bench, AHEAD_S, TOO_EARLY)
+    while not bench.is_empty:
+        bench.send(TOO_EARLY)
+    assert bench.lost == 2
+    assert len(bench.events()) == 2
+    bench.put(ReportPart(1, "c"), ReportPart(1, "d"))
+    bench.send(OK)
+    bench.send(TOO_EARLY)
+    assert (bench.lost, bench.is_empty) == (2, False)
+
+
+def test_the_end_of_a_part_is_the_last_word_on_it() -> None:
+    """A start of it that came too early is not sent after that."""
+    bench = Bench(ReportPart(1, "a"), ReportPart(1, "a", "success"), ReportPart(1, "b"))
+    requests = bench.outbox.next(0, alone=False)
+    bench.outbox.take(requests, [TOO_EARLY, OK, TOO_EARLY], 0)
+    assert bench.deliver() == [ReportPart(1, "b")]
+    assert bench.lost == 0
+
+
+@pytest.mark.parametrize("report", [Advance(1, 5), Complete(1)])
+def test_a_step_may_begin_in_a_process_and_go_on_in_one_that_it_forks(report: Report) -> None:
+    """Where its start has to wait, its end may come first. In the process itself that is an error of the job."""
+    bench = forked(Bench(), report)
+    assert bench.send(TOO_EARLY) == report
+    assert bench.deliver() == [report]
+    assert bench.lost == 0
+    bench = Bench(report)
+    bench.send(TOO_EARLY)
+    assert (bench.lost, bench.is_empty) == (1, True)

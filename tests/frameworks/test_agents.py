@@ -191,7 +191,7 @@ async def test_only_a_failure_that_ends_the_run_fails_the_session(
     [
         ("auto", "abc", ["success", "success", "success"], "published"),
         ("legacy", "abc", ["success", "success", "success"], "published"),
-        ("auto", "a?c", ["success", "error", "pending"], "OSError: disk full"),
+        ("auto", "a?c", ["success", "error", "pending"], "Failed at step 2: OSError: disk full"),
     ],
 )
 async def test_a_tool_answers_at_once_and_a_client_that_waits_gets_progress(
