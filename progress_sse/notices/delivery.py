@@ -58,24 +58,24 @@ class Guarded(httpx.AsyncHTTPTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request; a `NotAllowedError` if no address is allowed."""
-        url = request.url
-        refused: Exception = NotAllowedError(f"{url.host} has no address that a hook may reach")
-        for address in await self._addresses(url):
+        url, host = request.url, request.url.raw_host.decode("ascii")  # `url.host` is another name where IDNA changed.
+        refused: Exception = NotAllowedError(f"{host} has no address that a hook may reach")
+        for address in await self._addresses(url, host):
             request.url = url.copy_with(host=address)
-            request.extensions["sni_hostname"] = url.host
+            request.extensions["sni_hostname"] = host
             try:
                 return await super().handle_async_request(request)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 refused = error
         raise refused
 
-    async def _addresses(self, url: httpx.URL) -> Sequence[str]:
+    async def _addresses(self, url: httpx.URL, host: str) -> Sequence[str]:
         port = url.port or (443 if url.scheme == "https" else 80)
         look_up = asyncio.get_running_loop().run_in_executor(
-            self._resolver, lambda: getaddrinfo(url.host, port, type=SOCK_STREAM)
+            self._resolver, lambda: getaddrinfo(host, port, type=SOCK_STREAM)
         )
         found = dict.fromkeys(str(each[4][0]) for each in await look_up)
-        if is_loopback_host(url.host):
+        if is_loopback_host(host):
             return [each for each in found if ip_address(each).is_loopback]
         return [each for each in found if is_allowed(ip_address(each), may_be_private=self._may_be_private)]
 
