@@ -27,7 +27,8 @@ from progress_sse.core.errors import (
     StoreUnavailableError,
 )
 from progress_sse.core.subscriptions import MAX_ENDPOINT_CHARS, Subscription, has_expired
-from progress_sse.notices.delivery import CONNECT_S, TRY_S, Guarded, NotAllowedError, read_head
+from progress_sse.notices.answers import TooLongError, read_head, repeats
+from progress_sse.notices.delivery import CONNECT_S, TRY_S, Guarded, NotAllowedError
 from progress_sse.notices.schedule import Try
 from progress_sse.notices.sender import PUSH_TRIES, Sender
 from progress_sse.notices.web_push import AUTH_BYTES, PushKey, check_key, encrypt, from_base64url
@@ -151,16 +152,17 @@ class PushDeliverer:
             return Try(error="the subscription has ended", verdict="delivered")
         try:
             async with asyncio.timeout(TRY_S):
-                response = await self._transport.handle_async_request(self._request(notice, left_s))
+                request = self._request(notice, left_s)
+                response = await self._transport.handle_async_request(request)
                 status, wait_s = response.status_code, retry_after_s(response.headers)
                 try:
                     if status in _REFUSED:
-                        await self._log(notice, response)
+                        await self._log(notice, request.headers["Authorization"], response)
                 finally:
                     await response.aclose()
         except TimeoutError:
             return Try(error=f"no answer within {TRY_S:g} s")
-        except (httpx.HTTPError, httpx.InvalidURL, NotAllowedError, OSError, ValueError) as failure:
+        except (httpx.HTTPError, httpx.InvalidURL, NotAllowedError, OSError, TooLongError, ValueError) as failure:
             return Try(error=type(failure).__name__)
         duration_ms = round(1000 * (time.monotonic() - began))
         if status in _GONE:
@@ -170,13 +172,14 @@ class PushDeliverer:
             return Try(status, duration_ms=duration_ms, verdict="dead")
         return Try(status, "", duration_ms, PAUSE_S if wait_s is None else wait_s)
 
-    async def _log(self, notice: PushNotice, response: httpx.Response) -> None:
+    async def _log(self, notice: PushNotice, authorization: str, response: httpx.Response) -> None:
         if time.monotonic() >= self._logs_from:
             self._logs_from = time.monotonic() + LOG_EVERY_S
             reason = (await read_head(response)).decode(errors="replace")
             endpoint = httpx.URL(notice.subscription.endpoint)
-            for secret in (str(endpoint), endpoint.raw_path.decode(), endpoint.path.rpartition("/")[2]):
-                reason = reason.replace(secret, "…") if secret.strip("/") else reason
+            secrets = (notice.subscription.auth, notice.subscription.p256dh, authorization.removeprefix("vapid "))
+            if repeats(reason, endpoint, secrets):
+                reason = "…"
             logger.warning(
                 "%s refuses messages (%d): %a", self._vendor, response.status_code, reason[:MAX_REASON_CHARS]
             )
