@@ -264,7 +264,9 @@ async def test_what_is_counted_is_logged_at_each_end(
         for stream in streams:
             assert await stream.closed() == "end"
     assert await asyncio.to_thread(server.wait) == (code if workers == 1 else 0)
-    for connection in (*streams, *requests):
+    for stream in streams:
+        await stream.aclose()
+    for connection in requests:
         await connection.aclose()
     lines = [json.loads(line)["message"] for line in server.log().splitlines() if line.startswith("{")]
     ends = [line for line in lines if "a stream ended" in line]
