@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import httpcore
     import httpx
 else:
     try:
@@ -27,5 +28,6 @@ else:
         sys.modules["trio"] = None
         import_module(core)
         del sys.modules["trio"]
+    httpcore = sys.modules[core]
 
-__all__ = ["httpx"]
+__all__ = ["httpcore", "httpx"]

@@ -39,7 +39,10 @@ def serve(**flags: str | bool | None) -> None:
         "max_streams": min(settings.max_streams, uvicorn_server.raise_descriptor_limit()),
         "dev": _is_for_developers(settings),
     }
-    _run(settings.model_copy(update=update))
+    try:
+        _run(settings.model_copy(update=update))
+    finally:
+        logging.shutdown()  # Not left to the interpreter, which may end without: what was counted is written.
 
 
 def _run(settings: Settings) -> None:

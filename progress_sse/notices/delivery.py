@@ -6,7 +6,6 @@ import time
 from base64 import b64encode
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from hashlib import sha256
 from hmac import digest
 from importlib.metadata import version
@@ -19,6 +18,7 @@ from progress_sse._internal.http_library import httpx
 from progress_sse.client.codec import retry_after_s
 from progress_sse.core.errors import ConfigurationError
 from progress_sse.notices.addresses import is_allowed, is_loopback_host
+from progress_sse.notices.answers import MIN_PART_CHARS, TooLongError, bounded, read_head, repeats
 from progress_sse.notices.hooks_file import Hook
 from progress_sse.notices.schedule import Try
 
@@ -26,11 +26,7 @@ CONNECT_S: Final = 5.0
 TRY_S: Final = 15.0
 """Seconds for a connection, and for a whole try."""
 
-MAX_BODY_BYTES: Final = 4096
-"""Bytes that a test reads of the body of an answer; a notice reads none."""
-
-MAX_ERROR_CHARS: Final = 200
-"""A receiver's own bytes are in some errors."""
+NOT_SHOWN: Final = b"(not shown, as it repeats parts of the request)"
 
 RESOLVER_THREADS: Final = 8
 
@@ -48,6 +44,7 @@ class Guarded(httpx.AsyncHTTPTransport):
 
     def __init__(self, *, may_be_private: bool, verify: ssl.SSLContext) -> None:
         super().__init__(verify=verify, limits=httpx.Limits(max_keepalive_connections=0))
+        bounded(self)
         self._resolver = ThreadPoolExecutor(RESOLVER_THREADS, "resolver")
         self._may_be_private = may_be_private
 
@@ -58,24 +55,24 @@ class Guarded(httpx.AsyncHTTPTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request; a `NotAllowedError` if no address is allowed."""
-        url = request.url
-        refused: Exception = NotAllowedError(f"{url.host} has no address that a hook may reach")
-        for address in await self._addresses(url):
+        url, host = request.url, request.url.raw_host.decode("ascii")  # `url.host` is another name where IDNA changed.
+        refused: Exception = NotAllowedError(f"{host} has no address that a hook may reach")
+        for address in await self._addresses(url, host):
             request.url = url.copy_with(host=address)
-            request.extensions["sni_hostname"] = url.host
+            request.extensions["sni_hostname"] = host
             try:
                 return await super().handle_async_request(request)
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 refused = error
         raise refused
 
-    async def _addresses(self, url: httpx.URL) -> Sequence[str]:
+    async def _addresses(self, url: httpx.URL, host: str) -> Sequence[str]:
         port = url.port or (443 if url.scheme == "https" else 80)
         look_up = asyncio.get_running_loop().run_in_executor(
-            self._resolver, lambda: getaddrinfo(url.host, port, type=SOCK_STREAM)
+            self._resolver, lambda: getaddrinfo(host, port, type=SOCK_STREAM)
         )
         found = dict.fromkeys(str(each[4][0]) for each in await look_up)
-        if is_loopback_host(url.host):
+        if is_loopback_host(host):
             return [each for each in found if ip_address(each).is_loopback]
         return [each for each in found if is_allowed(ip_address(each), may_be_private=self._may_be_private)]
 
@@ -100,9 +97,11 @@ class Deliverer:
             self._transport = Guarded(may_be_private=hook.is_private, verify=verify)
         else:
             try:
-                self._transport = httpx.AsyncHTTPTransport(proxy=proxy, verify=verify)
+                limits = httpx.Limits(max_keepalive_connections=0)
+                self._transport = httpx.AsyncHTTPTransport(proxy=proxy, verify=verify, limits=limits)
             except (ImportError, ValueError) as failure:  # As for a scheme that is not known.
                 raise ConfigurationError(f"The proxy of hook {hook.name} cannot be used.") from failure
+            bounded(self._transport)
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -120,16 +119,22 @@ class Deliverer:
                 status, retry_after = response.status_code, retry_after_s(response.headers)
                 try:
                     if reads_body:
-                        content = await read_head(response)
+                        content = self._shown(await read_head(response))
                 finally:
                     await response.aclose()
         except TimeoutError:
             error = f"no answer within {TRY_S:g} s"
-        except (httpx.LocalProtocolError, UnicodeError) as failure:  # Its text repeats the header, which may be secret.
-            error = type(failure).__name__
-        except (httpx.HTTPError, httpx.InvalidURL, NotAllowedError, OSError, ValueError) as failure:
-            error = str(failure)[:MAX_ERROR_CHARS] or type(failure).__name__
+        except (httpx.ProtocolError, httpx.ProxyError, httpx.InvalidURL, ValueError) as failure:
+            error = type(failure).__name__  # Its text repeats what was sent or came, which may be secret.
+        except (httpx.HTTPError, NotAllowedError, OSError, TooLongError) as failure:
+            error = str(failure) or type(failure).__name__
         return Try(status, "" if status else error, round(1000 * (time.monotonic() - began)), retry_after, content)
+
+    def _shown(self, content: bytes) -> bytes:
+        values = [value for _, value in self._hook.headers]
+        values += [b64encode(secret).decode() for secret in self._hook.secrets]
+        values += [word for value in values if len(word := value.rpartition(" ")[2]) >= MIN_PART_CHARS]
+        return NOT_SHOWN if repeats(content.decode(errors="replace"), self._hook.url, values) else content
 
     def _request(self, notice_id: str, body: bytes) -> httpx.Request:
         hook, timestamp = self._hook, str(int(time.time()))
@@ -147,15 +152,3 @@ class Deliverer:
         timeout = httpx.Timeout(TRY_S, connect=CONNECT_S).as_dict()
         encoded = [(name.encode(), value.encode("latin-1")) for name, value in headers]
         return httpx.Request("POST", hook.url, headers=encoded, content=body, extensions={"timeout": timeout})
-
-
-async def read_head(response: httpx.Response) -> bytes:
-    """Return the first bytes of a body, at most `MAX_BODY_BYTES`."""
-    assert isinstance(response.stream, httpx.AsyncByteStream)
-    content = bytearray()
-    with suppress(httpx.HTTPError):
-        async for chunk in response.stream:
-            content += chunk[: MAX_BODY_BYTES - len(content)]
-            if len(content) == MAX_BODY_BYTES:
-                break
-    return bytes(content)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -9,7 +10,6 @@ from contextlib import suppress
 from http import HTTPStatus
 from itertools import islice
 from pathlib import Path
-from socket import gaierror
 from typing import Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -27,7 +27,8 @@ from progress_sse.core.errors import (
     StoreUnavailableError,
 )
 from progress_sse.core.subscriptions import MAX_ENDPOINT_CHARS, Subscription, has_expired
-from progress_sse.notices.delivery import CONNECT_S, TRY_S, Guarded, NotAllowedError, read_head
+from progress_sse.notices.answers import TooLongError, read_head, repeats
+from progress_sse.notices.delivery import CONNECT_S, TRY_S, Guarded, NotAllowedError
 from progress_sse.notices.schedule import Try
 from progress_sse.notices.sender import PUSH_TRIES, Sender
 from progress_sse.notices.web_push import AUTH_BYTES, PushKey, check_key, encrypt, from_base64url
@@ -53,6 +54,16 @@ MAX_REASON_CHARS: Final = 200
 KEY_NAME: Final = "push-key"
 """The name under which a store keeps the key pair."""
 
+KEPT_ENDPOINTS: Final = 1000
+"""Of a vendor, those whose newest try was delivered."""
+
+# Stricter than the parser: a name of any other form fails at each try, or is read otherwise elsewhere.
+_LABEL: Final = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_ENDPOINT: Final = re.compile(
+    rf"https://(?=[a-z0-9.-]{{1,253}}([:/?]|$)){_LABEL}(\.{_LABEL})*(:\d{{1,5}})?([/?][^\s\\#]*)?",
+    re.IGNORECASE | re.ASCII,
+)
+
 _GONE: Final = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.GONE})
 _REFUSED: Final = frozenset({400, 401, 403, 413})
 
@@ -66,11 +77,11 @@ class Vendors:
 
     def queue_of(self, endpoint: str) -> str | None:
         """Return the queue of an endpoint; `None` if it is not that of a vendor."""
+        if len(endpoint) > MAX_ENDPOINT_CHARS or not _ENDPOINT.fullmatch(endpoint):
+            return None
         try:
             url = httpx.URL(endpoint)
         except httpx.InvalidURL:
-            return None
-        if len(endpoint) > MAX_ENDPOINT_CHARS or url.scheme != "https" or url.userinfo or url.fragment:
             return None
         host, port = url.raw_host.decode("ascii"), url.port
         found = (each for each in self.hosts if _is_below(host, port, each))
@@ -105,14 +116,31 @@ class PushDeliverer:
         self._is_wanted = is_wanted
         self._on_gone = on_gone
         self._logs_from = 0.0
+        self._delivered: dict[str, None] = {}
 
     async def aclose(self) -> None:
         """Close all connections."""
         await self._transport.aclose()
 
     async def send(self, notice_id: str, body: bytes) -> Try:
-        """Make one try; see `Delivers.send`."""
-        notice, began = decode_push(body), time.monotonic()
+        """Make one try; see `Delivers.send`.
+
+        A failure counts against the vendor where the endpoint was good before, and once until it is good again: readers
+        choose endpoints, and one of them must not stop those of others.
+        """
+        notice = decode_push(body)
+        tried = await self._send(notice)
+        was_good = notice.subscription.endpoint in self._delivered
+        if tried.has_succeeded or tried.is_outage:
+            self._delivered.pop(notice.subscription.endpoint, None)
+        if tried.has_succeeded:
+            self._delivered[notice.subscription.endpoint] = None
+            if len(self._delivered) > KEPT_ENDPOINTS:
+                del self._delivered[next(iter(self._delivered))]
+        return tried._replace(is_of_notice=tried.is_of_notice or (tried.is_outage and not was_good))
+
+    async def _send(self, notice: PushNotice) -> Try:
+        began = time.monotonic()
         try:
             is_wanted = await self._is_wanted(notice)
         except ProblemError as error:
@@ -125,18 +153,17 @@ class PushDeliverer:
             return Try(error="the subscription has ended", verdict="delivered")
         try:
             async with asyncio.timeout(TRY_S):
-                response = await self._transport.handle_async_request(self._request(notice, left_s))
+                request = self._request(notice, left_s)
+                response = await self._transport.handle_async_request(request)
                 status, wait_s = response.status_code, retry_after_s(response.headers)
                 try:
                     if status in _REFUSED:
-                        await self._log(notice, response)
+                        await self._log(notice, request.headers["Authorization"], response)
                 finally:
                     await response.aclose()
         except TimeoutError:
             return Try(error=f"no answer within {TRY_S:g} s")
-        except (NotAllowedError, gaierror) as failure:  # A reader made up the host.
-            return Try(error=type(failure).__name__, is_of_notice=True)
-        except (httpx.HTTPError, OSError, ValueError) as failure:
+        except (httpx.HTTPError, httpx.InvalidURL, NotAllowedError, OSError, TooLongError, ValueError) as failure:
             return Try(error=type(failure).__name__)
         duration_ms = round(1000 * (time.monotonic() - began))
         if status in _GONE:
@@ -146,13 +173,14 @@ class PushDeliverer:
             return Try(status, duration_ms=duration_ms, verdict="dead")
         return Try(status, "", duration_ms, PAUSE_S if wait_s is None else wait_s)
 
-    async def _log(self, notice: PushNotice, response: httpx.Response) -> None:
+    async def _log(self, notice: PushNotice, authorization: str, response: httpx.Response) -> None:
         if time.monotonic() >= self._logs_from:
             self._logs_from = time.monotonic() + LOG_EVERY_S
             reason = (await read_head(response)).decode(errors="replace")
             endpoint = httpx.URL(notice.subscription.endpoint)
-            for secret in (str(endpoint), endpoint.raw_path.decode(), endpoint.path.rpartition("/")[2]):
-                reason = reason.replace(secret, "…") if secret.strip("/") else reason
+            secrets = (notice.subscription.auth, notice.subscription.p256dh, authorization.removeprefix("vapid "))
+            if repeats(reason, endpoint, secrets):
+                reason = "…"
             logger.warning(
                 "%s refuses messages (%d): %a", self._vendor, response.status_code, reason[:MAX_REASON_CHARS]
             )

@@ -26,7 +26,7 @@ class Try(NamedTuple):
 
     Attributes:
         verdict: What becomes of the notice, where the status does not decide that.
-        is_of_notice: Whether the fault is of this notice, and its receiver may well be up.
+        is_of_notice: Whether the fault may be of this notice alone; it says nothing about the receiver.
     """
 
     status: int = 0
@@ -79,16 +79,20 @@ class Receiver:
         if tried.verdict is not None:
             return tried.verdict
         was_down = self.is_down
-        self._outages = self._outages + 1 if tried.is_outage else 0
+        if not tried.is_of_notice:
+            self._outages = self._outages + 1 if tried.is_outage else 0
         if tried.has_succeeded:
             self._probes, self._probe_at_ms = 0, 0
             return "delivered"
-        if tried.status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
+        is_busy = tried.status == HTTPStatus.SERVICE_UNAVAILABLE and not tried.is_of_notice
+        if is_busy or tried.status == HTTPStatus.TOO_MANY_REQUESTS:
             asked_until_ms = at_ms + min(1000 * (tried.retry_after_s or 0), MAX_RETRY_AFTER_MS)
             self._asked_until_ms = max(self._asked_until_ms, asked_until_ms)
         if not self.is_down:
             self._probes = 0
-        elif not was_down or at_ms >= self._probe_at_ms:  # The others were under way as it went down.
+        elif not tried.is_of_notice and (
+            not was_down or at_ms >= self._probe_at_ms
+        ):  # The others were under way as it went down.
             self._probe_at_ms = at_ms + PROBE_PAUSES_MS[min(self._probes, len(PROBE_PAUSES_MS) - 1)]
             self._probes += 1
         first_try_ms = now_ms if taken.first_try_ms is None else taken.first_try_ms

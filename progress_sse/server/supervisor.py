@@ -33,6 +33,10 @@ START_TIMEOUT_S: Final = 60.0
 """Seconds within which a new process must accept connections. It is killed then, since other slots wait for it."""
 
 
+HURRY_S: Final = 1.0
+"""Seconds that a process has after the second signal: it ends at once, but for what it has to log."""
+
+
 class ServerProcess:
     """A process that serves, or is about to; it has `stop_timeout_s` seconds to end."""
 
@@ -94,6 +98,14 @@ class ServerProcess:
             with contextlib.suppress(ProcessLookupError):
                 self._process.terminate()
 
+    def end_at_once(self) -> None:
+        """Terminate it again, which it does not wait for requests at, and kill it after `HURRY_S`: it may be frozen."""
+        if self._kill_timer is not None:
+            self._kill_timer.cancel()
+        self._kill_timer = asyncio.get_running_loop().call_later(HURRY_S, self.kill)
+        with contextlib.suppress(ProcessLookupError):
+            self._process.terminate()
+
     def _on_overdue(self) -> None:
         logger.warning("a server process did not end in time and is killed")
         self.kill()
@@ -138,10 +150,10 @@ class ProcessPool:
         return code
 
     def end(self) -> None:
-        """Tell all processes to end, also those that are starting; the second call kills them."""
+        """Tell all processes to end, also those that are starting; the second call, to end at once."""
         for process in self._processes:
             if self._is_ending:
-                process.kill()
+                process.end_at_once()
             else:
                 process.end()
         self._is_ending = True
@@ -210,7 +222,7 @@ class Supervisor:
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT, and then until every process has ended or was killed at its timeout.
 
-        A second signal kills them at once. A `ConfigurationError`: a process did not start.
+        A second signal ends them at once. A `ConfigurationError`: a process did not start.
         """
         loop = asyncio.get_running_loop()
         for each in (signal.SIGTERM, signal.SIGINT):

@@ -172,7 +172,7 @@ async def test_what_waits_goes_to_the_address_of_the_file(serving: Serving, tmp_
         (answer_of(200, b"thanks"), {"status": 200, "body": "thanks"}),
         (answer_of(404, "é".encode() * 2000), {"status": 404, "body": "é" * 1024}),
         (answer_of(302, b"\xff"), {"status": 302, "body": "\ufffd"}),
-        (b"", {"error": "Server disconnected without sending a response.", "body": ""}),
+        (b"", {"error": "RemoteProtocolError", "body": ""}),
     ],
 )
 async def test_a_test_sends_one_signed_request(serving: Serving, answer: bytes, shown: dict[str, Any]) -> None:

@@ -83,6 +83,8 @@ async def test_a_browser_subscribes_and_ends_that(serving: tuple[httpx.AsyncClie
     [
         {"endpoint": "https://example.org/"},
         {"endpoint": "http://fcm.googleapis.com/"},
+        {"endpoint": "https://.fcm.googleapis.com/x"},
+        {"endpoint": "https://fcm.googleapis.com:8443/x"},
         {"endpoint": ENDPOINT + "x" * 2048},
         {"endpoint": None},
         {"keys": {}},

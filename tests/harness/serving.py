@@ -165,14 +165,18 @@ class Server:
         self.start()
 
     def terminate(self, timeout_s: float = END_S) -> int:
-        """Ask it to end (SIGTERM), wait for that, and return the exit code."""
+        """Ask it to end (SIGTERM), wait for that, and return the exit code, which is that of an orderly end."""
         self.signal(signal.SIGTERM)
-        return self.wait(timeout_s)
+        code = self.wait(timeout_s)
+        is_ours = self._command is None and self._factory is None
+        assert code == 0 or (code == -signal.SIGTERM and not is_ours), f"exit code {code}:\n{self.log()}"
+        return code
 
     def end(self) -> None:
         if self.is_running() and "COVERAGE_RUN" in os.environ:  # A killed process writes no coverage.
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self.terminate(timeout_s=5)
+                self.signal(signal.SIGTERM)
+                self.wait(5)
         if self.is_running():
             self.kill()
 

@@ -4,14 +4,17 @@ import asyncio
 import contextlib
 import json
 import re
+import signal
+from pathlib import Path
 
 import pytest
 
 from progress_sse.observability.logs import MAX_RECORDS
 from tests.conftest import Serve
-from tests.harness.http1 import HOST, request_bytes
+from tests.harness.http1 import HOST, Connection, request_bytes
 from tests.harness.metrics import metrics_of
 from tests.harness.rawsse import RawStream
+from tests.harness.redis import RedisServer
 from tests.harness.serving import Server, Worker, events_path, eventually, session_path
 from tests.harness.tokens import KEY
 from tests.live.asgi_hosts import serve_only
@@ -221,3 +224,51 @@ async def test_the_end_of_each_stream_is_logged(serve: Serve) -> None:
     assert len(others) <= MAX_RECORDS + 1
     counts = [int(match[1]) for record in others if (match := re.match(r"(\d+) more like", record["message"]))]
     assert len(others) - len(counts) + sum(counts) == len(streams)
+
+
+@serve_only  # Elsewhere the log is the host's.
+@pytest.mark.processes
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize(
+    ("signals", "code"),
+    [
+        ([signal.SIGTERM], 0),
+        ([signal.SIGINT], 0),
+        ([signal.SIGTERM, signal.SIGTERM], -signal.SIGTERM),
+        ([signal.SIGTERM, signal.SIGINT], -signal.SIGINT),
+    ],
+    ids=["SIGTERM", "SIGINT", "twice", "both"],
+)
+async def test_what_is_counted_is_logged_at_each_end(
+    serve: Serve,
+    redis_servers: dict[str, RedisServer],
+    tmp_path: Path,
+    workers: int,
+    signals: list[signal.Signals],
+    code: int,
+) -> None:
+    """Also where a second signal ends the wait for requests."""
+    shared = {"store": redis_servers["redis"].url, "redis_prefix": tmp_path.name, "workers": workers}
+    server = serve(log_format="json", graceful_timeout_s=60, **(shared if workers > 1 else {}))
+    streams = [await RawStream.open(server.port, events_path("t")) for _ in range(40)]
+    for stream in streams:
+        await stream.next_event()
+    requests = []
+    head = [("Content-Type", "application/json"), ("Content-Length", "100")]
+    for _ in range(20 * (len(signals) - 1)):  # Enough for each process to wait for some.
+        requests.append(await Connection.open(server.port))
+        requests[-1].writer.write(request_bytes("POST", session_path("s", "update"), head) + b"{")
+        await requests[-1].writer.drain()
+    for number in signals:
+        server.signal(number)
+        for stream in streams:
+            assert await stream.closed() == "end"
+    assert await asyncio.to_thread(server.wait) == (code if workers == 1 else 0)
+    for stream in streams:
+        await stream.aclose()
+    for connection in requests:
+        await connection.aclose()
+    lines = [json.loads(line)["message"] for line in server.log().splitlines() if line.startswith("{")]
+    ends = [line for line in lines if "a stream ended" in line]
+    counts = [int(match[1]) for line in ends if (match := re.match(r"(\d+) more like", line))]
+    assert len(ends) - len(counts) + sum(counts) == len(streams)

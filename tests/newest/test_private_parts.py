@@ -63,6 +63,8 @@ STATE: Final = {
 
 PROTOCOL: Final = [f"{of}{each}" for of, names in STATE.items() for each in names.split()]
 OBJECTS: Final[dict[str, Callable[[], object]]] = {
+    "_pool": lambda: resolve_name("httpx:AsyncHTTPTransport")(),
+    "_network_backend": lambda: resolve_name("httpx:AsyncHTTPTransport")()._pool,  # noqa: SLF001
     "should_exit": lambda: uvicorn.Server(uvicorn.Config("app")),
     "connection_kwargs": lambda: resolve_name("redis.asyncio.connection:ConnectionPool")(),
     "sentinel_manager": lambda: resolve_name(f"{SENTINEL}:SentinelConnectionPool")("a", Sentinel([])),  # type: ignore[no-untyped-call]

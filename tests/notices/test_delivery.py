@@ -20,7 +20,7 @@ import pytest
 
 from progress_sse._internal.http_library import httpx
 from progress_sse._internal.tasks import cancel
-from progress_sse.notices import delivery
+from progress_sse.notices import answers, delivery
 from progress_sse.notices.delivery import Deliverer
 from progress_sse.notices.hooks_file import Hook
 from progress_sse.notices.schedule import Try
@@ -150,7 +150,7 @@ async def test_a_test_reads_the_beginning_of_the_body(send: Send) -> None:
     head = b"HTTP/1.1 500 No\r\nContent-Encoding: gzip\r\nContent-Length: 4000000000\r\n\r\n"
     async with receiving(head, b"x" * 100_000, 60.0) as stub:
         tried = await send(f"http://{HOST}:{stub.port}/", reads_body=True)
-    assert (tried.status, tried.body) == (500, b"x" * delivery.MAX_BODY_BYTES)
+    assert (tried.status, tried.body) == (500, b"x" * answers.MAX_BODY_BYTES)
 
 
 @pytest.mark.guarantee(82)
@@ -186,6 +186,66 @@ async def test_a_receiver_does_not_write_into_our_memory(send: Send) -> None:
     """Its answer may be in the error of a try."""
     async with receiving(b"HTTP/1.1 200 OK\r\nX: " + b"\0" * 90_000 + b"\r\n\r\n") as stub:
         assert 0 < len((await send(f"http://{HOST}:{stub.port}/")).error) <= 200
+
+
+@pytest.mark.guarantee(82)
+@pytest.mark.parametrize("scheme", ["http", "proxy"])
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (b"HTTP/1.1 103 X\r\nLink: x\r\n\r\n",),
+        (b"HTTP/1.1 103 X\r\n\r\n" * 3000,),
+        (b"HTTP/1.1 200 OK\r\n", b"X: x\r\n"),
+        (b"HTTP/1.1 200 OK\r\nX: ", b"x" * 1000),
+        (b"HTTP/1.1 103 X\r\n", b"X: x\r\n"),
+        (b"H", 0.0),
+    ],
+    ids=["heads", "heads at once", "fields", "a field", "fields of a 1xx", "drip"],
+)
+async def test_the_head_of_an_answer_has_an_end(
+    send: Send, monkeypatch: pytest.MonkeyPatch, scheme: str, pieces: tuple[bytes | float, ...]
+) -> None:
+    """However much comes: what is read of it is bounded in heads, lines, bytes and reads."""
+    first, *again = pieces
+    drip = (b"HTTP/1.1 200 OK\r\nX: ", *(each for _ in range(400) for each in (b"x", 0.01)))
+    sent = drip if first == b"H" else (first, *(again or [first]) * 100_000)
+    async with receiving(*sent) as stub:
+        if scheme == "proxy":
+            monkeypatch.setenv("http_proxy", f"http://{HOST}:{stub.port}")
+            tried = await send("http://hook.example/", uses_proxy=True)
+        else:
+            tried = await send(f"http://{HOST}:{stub.port}/")
+    assert (tried.status, tried.error) == (0, "the answer is too long, or comes in too many pieces")
+
+
+async def test_an_answer_may_have_heads_before_it(send: Send) -> None:
+    async with receiving(*[b"HTTP/1.1 103 X\r\nLink: x\r\n\r\n"] * answers.MAX_HEADS, OK) as stub:
+        assert (await send(f"http://{HOST}:{stub.port}/")).status == 200
+
+
+@pytest.mark.parametrize("piece", [b"1;" + b"x" * 1000, b"1\r\nx\r\n", b"0\r\n" + b"X: x\r\n" * 200])
+async def test_the_body_of_an_answer_has_an_end(send: Send, piece: bytes) -> None:
+    """Extensions of chunks, small chunks and trailers are bounded, too."""
+    head = b"HTTP/1.1 500 No\r\nTransfer-Encoding: chunked\r\n\r\n"
+    async with receiving(head, *[piece] * 100_000) as stub:
+        tried = await send(f"http://{HOST}:{stub.port}/", reads_body=True)
+        assert (tried.status, stub.sent < 16_000_000) == (500, True)
+
+
+@pytest.mark.parametrize(
+    "echo",
+    [
+        *("/T0/canary?token=bird", "token=bird", "Bearer feather", "feather", "canary", "%63anary", "\\/T0\\/canary"),
+        *("/T0/canary?token&#61;bird", b64encode(KEYS[0]).decode(), "CANARY"),
+    ],
+)
+@pytest.mark.parametrize("head", ["", "HTTP/1.1 500 No\r\nContent-Length: 100\r\n\r\n", "HTTP/1.1 200 OK\r\n"])
+async def test_nothing_that_repeats_the_request_is_shown(send: Send, echo: str, head: str) -> None:
+    """Neither as a body nor in the text of an error: receivers echo what they get."""
+    async with receiving(f"{head}{echo}\r\n\r\n".encode().ljust(1000)) as stub:
+        url = f"http://{HOST}:{stub.port}/T0/canary?token=bird"
+        tried = await send(url, reads_body=True, headers=(("Authorization", "Bearer feather"),))
+    assert (tried.error, tried.body) in [("RemoteProtocolError", b""), ("", delivery.NOT_SHOWN)]
 
 
 async def test_a_name_server_that_hangs_holds_up_no_other_hook(send: Send, monkeypatch: pytest.MonkeyPatch) -> None:

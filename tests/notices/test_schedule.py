@@ -88,6 +88,20 @@ def test_a_fault_of_the_notice_is_no_outage() -> None:
     assert not receiver.is_down
 
 
+def test_a_fault_of_the_notice_neither_ends_an_outage_nor_delays_its_end() -> None:
+    receiver = Receiver()
+    for _ in range(4):
+        later(receiver, OUTAGE, taken())
+    later(receiver, Try(503, retry_after_s=600.0, is_of_notice=True), taken())
+    for _ in range(4):
+        later(receiver, OUTAGE, taken())
+    assert receiver.is_down
+    probe_ms = int(receiver.next_try_ms)
+    later(receiver, Try(500, is_of_notice=True), taken(), probe_ms)
+    assert receiver.is_down
+    assert receiver.next_try_ms == probe_ms
+
+
 def test_after_eight_outages_it_is_down() -> None:
     """Probes use up no tries, and come at doubling pauses; the first success ends that."""
     receiver = Receiver()
