@@ -19,6 +19,7 @@ A task that ends by `Ignore` completes its step. One that is replaced by a task 
 A task that readers cancel is revoked and terminated; where its pool cannot do that, ``current().check()`` ends it.
 """
 
+import sys
 import weakref
 from collections.abc import Callable
 from functools import partial
@@ -114,7 +115,7 @@ def _revoke(sender: Any, request: Context, terminated: bool, expired: bool, **_:
     report_loss(task, Cancelled() if terminated and task.may_cancel else reason)
 
 
-def _leave(task_id: str, state: str | None = None, retval: Any = None, **_: Any) -> None:
+def _leave(task: Any, task_id: str, state: str | None = None, retval: Any = None, **_: Any) -> None:
     attempt = _attempt_of(task_id)
     if attempt is None:
         return
@@ -122,11 +123,11 @@ def _leave(task_id: str, state: str | None = None, retval: Any = None, **_: Any)
     if not _attempts[task_id]:
         del _attempts[task_id]
     if not attempt.is_settled:
-        _settle(attempt, state, retval)
+        _settle(attempt, state, retval, sys.exception() if task.request.is_eager else None)
     attempt.leave()
 
 
-def _settle(attempt: TaskAttempt, state: str | None, retval: Any) -> None:
+def _settle(attempt: TaskAttempt, state: str | None, retval: Any, raised: BaseException | None) -> None:
     """Report the end of an attempt for which there is no other signal."""
     if isinstance(retval, Cancelled):
         attempt.fail(retval)
@@ -141,6 +142,8 @@ def _settle(attempt: TaskAttempt, state: str | None, retval: Any) -> None:
             attempt.wait(reason)
         else:
             attempt.fail(reason)
+    elif raised is not None:  # Into the caller of a task that runs at once.
+        attempt.fail(raised)
 
 
 def _pass_on(headers: dict[str, Any], sender: str | None = None, **_: Any) -> None:

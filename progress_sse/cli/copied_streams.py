@@ -102,10 +102,10 @@ class Ends(NamedTuple):
     is_terminal: bool = False
 
 
-def is_in_foreground() -> bool:
-    """Return whether stdin is a terminal in whose foreground we run."""
+def is_in_foreground(descriptor: int = 0) -> bool:
+    """Return whether stdin, or another descriptor, is the terminal of our session, and we run in its foreground."""
     with contextlib.suppress(OSError):
-        return os.tcgetpgrp(0) == os.getpgrp()
+        return os.tcgetpgrp(descriptor) == os.getpgrp()
     return False
 
 

@@ -298,7 +298,7 @@ class Execution:
 
     def __init__(self, arguments: tuple[str, ...], environment: Mapping[str, str], target: Target) -> None:
         """Prepare it, while there are no threads yet; what is not read is copied only if it is stderr or logged."""
-        is_whole = target.progress is not None and is_in_foreground() and os.path.sameopenfile(0, _STDOUT)
+        is_whole = target.progress is not None and is_in_foreground() and is_in_foreground(_STDOUT)
         if target.progress is None:
             self._copies = {pipe(): [own] for own in (_STDOUT, _STDERR) if own == _STDERR or target.log}
         else:

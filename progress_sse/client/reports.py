@@ -116,9 +116,9 @@ def named(report: Report) -> str:
 
 def fit_text(text: object, most: int = MAX_TEXT_CHARS) -> str:
     """Return the text in a form that the server accepts, so that it refuses no completion for its error text."""
-    if not isinstance(text, str):
+    if type(text) is not str:
         try:
-            text = str(text)
+            text = str.__str__(text if isinstance(text, str) else str(text))  # Not of a class derived from it.
         except Exception as error:  # Its `__str__` is broken.
             raise TypeError(f"a {type(text).__qualname__} cannot be shown as text") from error
     if len(text) > most:

@@ -32,6 +32,7 @@ class BaseStep:
     """
 
     _outer: "BaseStep | None" = None
+    _entered_in: int | None = None  # The process: a forked child that leaves the block reports no end of it.
 
     def __init__(
         self,
@@ -146,6 +147,7 @@ class BaseStep:
 
     def __enter__(self) -> Self:
         self.start()
+        self._entered_in = os.getpid()
         self._outer = running_step.get()
         running_step.set(self)
         return self
@@ -154,6 +156,8 @@ class BaseStep:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         running_step.set(self._outer)
+        if os.getpid() != self._entered_in:
+            return
         if error is not None and not is_normal_exit(error):
             try:
                 self.fail(error)

@@ -11,6 +11,7 @@ from celery.exceptions import Ignore, Reject
 from progress_sse import Progress
 from progress_sse.bridges.attempts import MAX_KEPT, TaskAttempt, TaskStep, step_of, task_step
 from progress_sse.bridges.celery import report_tasks
+from progress_sse.client.errors import Cancelled
 from progress_sse.client.reports import own_lease
 from progress_sse.client.steps import BaseStep
 from progress_sse.client.sync import current
@@ -102,6 +103,29 @@ def test_a_task_ends_without_a_result(ending: type[Exception], options: dict[str
 
     with recording() as recorder:
         save.apply(headers={"progress_session": "nightly"})
+    assert recorder.of("nightly") == [Start(2), report]
+
+
+@pytest.mark.parametrize(
+    ("error", "report"),
+    [
+        (OSError("disk full"), Complete(2, success=False, error="OSError: disk full")),
+        (SystemExit(3), Complete(2, success=False, error="SystemExit: 3")),
+        (Cancelled("no more"), Complete(2, success=False, error="no more", conclusion="cancelled")),
+    ],
+    ids=["error", "exit", "cancelled"],
+)
+def test_a_task_that_raises_into_its_caller_fails(error: BaseException, report: Report) -> None:
+    """Celery sends no signal of that where a task runs at once and its errors propagate."""
+    app = Celery("tests", set_as_current=False)
+    report_tasks()
+
+    @app.task(progress_step=2)
+    def save() -> None:
+        raise error
+
+    with recording() as recorder, pytest.raises(type(error)):
+        save.apply(headers={"progress_session": "nightly"}, throw=True)
     assert recorder.of("nightly") == [Start(2), report]
 
 

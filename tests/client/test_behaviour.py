@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -12,7 +12,7 @@ from progress_sse.client.aio import AsyncStep
 from progress_sse.client.reporter import Reporter
 from progress_sse.client.reports import MAX_TEXT_CHARS, Create
 from progress_sse.client.testing import recording
-from progress_sse.core.updates import Advance, Complete, Finish, Start
+from progress_sse.core.updates import Advance, Complete, Finish, ReportPart, Start
 from tests.client.fake import FakeServer, FakeTransport
 from tests.client.job_errors import MuteError, OopsError, TimeIsUpError
 from tests.client.shells import Shell
@@ -240,3 +240,32 @@ async def test_integers_of_other_types_are_accepted(shell: Shell) -> None:
         count: Any = Integer()
         shell.progress.attach("a").step(count, timeout_ms=count).report(count, count)
     assert recorder.of("a") == [Advance(7, 7, 7)]
+
+
+class ForeignText(str):
+    """A text of a library, which cannot be compared everywhere."""
+
+    __slots__ = ()
+
+    def __eq__(self, other: object) -> bool:
+        raise OopsError
+
+    __hash__ = str.__hash__
+
+
+class Thing:
+    """An object whose text is of a class of its own."""
+
+    def __str__(self) -> str:
+        return ForeignText("Parse")
+
+
+def test_texts_of_other_types_are_read_at_once() -> None:
+    """The thread that sends, and the end of a block, meet no object of the job."""
+    name, thing = ForeignText("Parse"), cast("str", Thing())
+    with recording() as recorder, Progress("a", steps=[name]) as progress, progress.step(name) as step:
+        step.report(1, message=thing)
+        step.part(name).complete()
+    plain = [Create((StepDefinition("Parse"),)), Start("Parse"), Advance("Parse", 1, None, "Parse")]
+    assert recorder.of("a")[:3] == plain
+    assert recorder.of("a")[3:] == [ReportPart("Parse", "Parse", "success"), Complete("Parse", message="Parse")]

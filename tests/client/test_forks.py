@@ -35,16 +35,43 @@ FORK = """
 
 
 def test_parent_and_child_report_after_a_fork(serve: Serve) -> None:
-    """Each has its own connection, and reports that waited at the fork are sent once.
-
-    A child that ends by an exception, as `sys.exit` is one, ends the blocks around it, too: so it completes step 1.
-    """
+    """Each has its own connection, and reports that waited at the fork are sent once."""
     server = serve()
     run(FORK, server.url)
     statuses, transitions = shown(server)
     assert statuses == ["success"] * 3
     # Start and end of each step, and an advance if it was faster than the end.
     assert transitions in {6, 7}
+
+
+FORK_IN_BLOCKS = """
+    import os
+    from progress_sse import Progress
+
+    with Progress(steps=["One"]) as progress:
+        with progress.step(1) as step, step.part("a"):
+            progress.flush()
+            child = os.fork()
+            if child == 0:
+                {child}
+            os.waitpid(child, 0)
+            print("statuses:", *(each["status"] for each in step_and_part()))
+"""
+
+READ = """
+    import httpx
+    def step_and_part():
+        address = os.environ["PROGRESS_SSE_URL"] + "/api/progress/nightly"
+        [step] = httpx.get(address).json()["steps"]
+        return step, *step["parts"]["listed"]
+"""
+
+
+@pytest.mark.parametrize("child", ["raise SystemExit", "raise SystemExit('in the child')"])
+def test_a_child_does_not_end_the_blocks_of_its_parent(serve: Serve, child: str) -> None:
+    """It leaves them by any exception, and the work of the parent goes on."""
+    output = run(READ + FORK_IN_BLOCKS.format(child=child), serve().url)
+    assert "statuses: running running" in output
 
 
 WHO_SENDS = """

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import select
+import shlex
 import signal
 import subprocess
 import sys
@@ -82,6 +83,22 @@ def test_a_command_at_a_terminal_behaves_as_without_us(name: str) -> None:
     """Exit status, bytes, and the modes that it leaves behind."""
     command, typed = COMMANDS[name]
     assert at_terminal([*RUN, *command], typed) == at_terminal(command, typed)
+
+
+KEYS = r"""
+import os
+print("key?", flush=True)
+print(open(os.ttyname(1)).readline())
+"""
+
+
+def test_a_command_whose_stdin_is_the_terminal_by_another_name_gets_keys() -> None:
+    """Some, such as `less`, read them from the terminal of their stdout."""
+    shown = []
+    for prefix in ([], RUN):
+        command = shlex.join([*prefix, sys.executable, "-c", KEYS])
+        shown.append(at_terminal(["sh", "-c", f"{command} </dev/tty"], [(rb"key\?", b"x\n")]))
+    assert shown[0] == shown[1]
 
 
 @pytest.mark.parametrize("other", ["stdin", "stdout", "stderr"])
