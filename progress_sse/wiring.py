@@ -145,7 +145,7 @@ def make_workflows(settings: Settings) -> Workflows:
             max_total_steps=settings.max_total_steps,
             max_text_chars=settings.max_text_chars,
         )
-    except (OSError, ValueError, RecursionError, InvalidRequestError) as error:
+    except (OSError, ValueError, InvalidRequestError) as error:
         reason = first_fault(error) if isinstance(error, ValidationError) else str(error)
         raise ConfigurationError(f"The steps file {path} cannot be used: {reason}") from error
     return Workflows(workflows)

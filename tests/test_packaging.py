@@ -115,7 +115,8 @@ def test_wheel_has_the_package_and_the_browser_files_only(wheel: Path) -> None:
     """Nothing of the tests but the protocol's conversations ships, nor of the development tools."""
     web = ROOT / "web"
     folders = (web / "assets", web / "lib")
-    browser_files = {path.relative_to(web).as_posix() for folder in folders for path in folder.iterdir()}
+    files = {path.relative_to(web).as_posix() for folder in folders for path in folder.iterdir()}
+    browser_files = {name for name in files if not name.endswith(".map")}
     assert all(name.endswith((".html", ".svg", *PUBLIC_SUFFIXES)) for name in browser_files)
     names = set(zipfile.ZipFile(wheel).namelist())
     in_package = {name for name in names if name.startswith("progress_sse/")}

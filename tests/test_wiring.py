@@ -134,7 +134,9 @@ class TestFile:
         [
             ("", "Expecting value"),
             ("{", "Expecting property name"),
-            ("[" * 100_000, "recursion"),
+            ("[" * 100_000 + "]" * 100_000, "it is nested too deeply"),
+            ("[" * 101 + "]" * 101, "it is nested too deeply"),
+            ("[" * 100 + "]" * 100, "must be an object"),
             ([], "must be an object"),
             (None, "must be an object"),
             ({}, "workflows: is missing"),

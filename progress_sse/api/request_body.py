@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
 from progress_sse.api.update_models import AddressedUpdate, UpdateBody
+from progress_sse.core.bounds import MAX_DEPTH, check_depth
 from progress_sse.core.errors import (
     BodyTooLargeError,
     InvalidRequestError,
@@ -82,9 +83,12 @@ def keys_with_value(body: Mapping[str, object]) -> Collection[str]:
 def parse_json(raw: bytes) -> Any:
     """Return the value of a JSON text, or refuse one that has a key twice, deep nesting or too long a number."""
     try:
-        return _decoder.decode(raw.decode("utf-8"))
+        value = _decoder.decode(raw.decode("utf-8"))
+        if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH:  # Most bodies cannot be so deep.
+            check_depth(value)
     except (ValueError, RecursionError):
         raise MalformedBodyError from None
+    return value
 
 
 def _without_repeats(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

@@ -22,6 +22,23 @@ MIN_LEASE_MS: Final = 1_000
 MAX_LEASE_MS: Final = 3_600_000
 """Milliseconds between two signs of life of a worker: at least, and at most."""
 
+MAX_DEPTH: Final = 100
+"""How deep arrays and objects may be nested in a body or a file; the interpreter's stack is no rule."""
+
+
+def check_depth(value: object) -> None:
+    """Refuse by a `ValueError` a parsed value that is nested deeper than `MAX_DEPTH`."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        nested = (each.values() if isinstance(each, dict) else each for each in level if isinstance(each, dict | list))
+        level = [each for inner in nested for each in inner if isinstance(each, dict | list)]
+        if not level:
+            return
+    raise ValueError(TOO_DEEP)
+
+
+TOO_DEEP: Final = "it is nested too deeply."
+
 
 class Unchanged(Enum):
     """Stands for a value that an update leaves as it is, where `None` removes it."""

@@ -23,6 +23,7 @@ from pydantic import (
 
 from progress_sse._internal.files import read_file
 from progress_sse._internal.http_library import httpx
+from progress_sse.core.bounds import TOO_DEEP, check_depth
 from progress_sse.core.errors import ConfigurationError, InvalidRequestError
 from progress_sse.core.notices import NoticeEvent
 from progress_sse.core.session_filter import SessionFilter, check_prefix, parse_labels
@@ -89,11 +90,20 @@ def load_hooks(path: Path, text: str | None = None) -> tuple[Hook, ...]:
     """
     text = read_hooks_file(path) if text is None else text
     try:
-        file = _File.model_validate(tomllib.loads(text), context={"folder": path.parent})
+        file = _File.model_validate(_parsed(text), context={"folder": path.parent})
     except ValueError as error:
         reason = first_fault(error) if isinstance(error, ValidationError) else str(error)
         raise ConfigurationError(f"The hooks file {path} cannot be used: {reason}") from None
     return tuple(entry.hook(name) for name, entry in file.hooks.items())
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    try:
+        parsed = tomllib.loads(text)
+    except RecursionError:
+        raise ValueError(TOO_DEEP) from None
+    check_depth(parsed)
+    return parsed
 
 
 def _from_file(name: str, info: ValidationInfo) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from progress_sse.core.bounds import TOO_DEEP, check_depth
 from progress_sse.core.errors import InvalidRequestError
 from progress_sse.core.model import DEFAULT_TIMEOUT_MS, MAX_SAFE_INTEGER, StepDefinition
 from progress_sse.core.workflows import default_step_name
@@ -56,11 +57,14 @@ def decode_steps_file(
     """Return the step definitions of each workflow in the file.
 
     Raises:
-        ValueError: It is not TOML or JSON in UTF-8 (a `ValidationError`: its fields are wrong), or too large.
-        RecursionError: It is nested too deeply.
+        ValueError: It is not TOML or JSON in UTF-8 (a `ValidationError`: its fields are wrong), too large or too deep.
         InvalidRequestError: The steps of a workflow are not numbered in order.
     """
-    parsed = json.loads(content.decode()) if is_json else tomllib.loads(content.decode())
+    try:
+        parsed = json.loads(content.decode()) if is_json else tomllib.loads(content.decode())
+    except RecursionError:
+        raise ValueError(TOO_DEEP) from None
+    check_depth(parsed)
     file = _StepsFile.model_validate(parsed, context={"max_text_chars": max_text_chars})
     workflows = {
         name: define_steps(workflow.steps, timeout_ms=DEFAULT_TIMEOUT_MS) for name, workflow in file.workflows.items()

@@ -69,6 +69,7 @@ NOT_JSON = {
     "a nested key twice": b'{"action":"start","step":3,"x":{"y":1,"y":1}}',
     "deep nesting": b"[" * 100_000 + b"]" * 100_000,
     "deep nesting, open": b"[" * 100_000,
+    "deep by one": b'{"action":"start","step":3,"x":' + b"[" * 100 + b"]" * 100 + b"}",
     "deep objects": b'{"x":' * 40_000 + b"1" + b"}" * 40_000,
     "a long integer": b'{"action":"start","step":' + b"1" * 5000 + b"}",
     "a leading zero": b'{"action":"start","step":03}',

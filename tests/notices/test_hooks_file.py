@@ -128,6 +128,8 @@ MISTAKES: dict[str, tuple[str, str]] = {
         f'[hooks.a]\n{URL}{SIGNED}ca_file = "hooks.toml"',
         "hooks.a.ca_file: must have certificates in PEM.",
     ),
+    "nested too deeply": ("a = " + "[" * 101 + "]" * 101, "it is nested too deeply."),
+    "nested far too deeply": ("a = " + "[" * 5000 + "]" * 5000, "it is nested too deeply."),
     "a blank before a header": (
         f'[hooks.a]\n{URL}{SIGNED}headers = {{ X-A = " b" }}',
         "hooks.a.headers.X-A: cannot be the value of a header.",

@@ -248,7 +248,7 @@ class _Records:
         record = self._cache.get(session_id)
         if record is None:
             load = self._loads.get(session_id)
-            if load is None:
+            if load is None or load.done():  # One that is done may not have ended here yet, and may have failed.
                 load = self._loads[session_id] = self._reader.read(queries.load, session_id)
                 load.add_done_callback(partial(self._end_load, session_id))
             record = await asyncio.shield(load)  # Cancelling the first caller must not cancel the load of the others.

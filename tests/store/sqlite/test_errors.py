@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable
 from contextlib import closing, nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,7 @@ from progress_sse.store import health
 from progress_sse.store.listeners import changes_of, lines_of
 from progress_sse.store.log_lines import StoredLines
 from progress_sse.store.sqlite import backend as sqlite_backend
+from progress_sse.store.sqlite.reader import SqliteReader
 from progress_sse.store.types import Notification
 from tests.harness.serving import eventually
 from tests.store.changes import after, apply, created, key, moved, refuse
@@ -219,6 +221,27 @@ class TestFailure:
                 await backend.commit(created())
             assert isinstance(failure.value.__cause__, ZeroDivisionError)
             await backend.commit(created())
+
+    async def test_the_next_read_does_not_share_one_that_failed_at_once(
+        self, path: Path, faults: Faults, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As from Python 3.14 on, where the thread may have ended before the read is awaited."""
+
+        def read(reader: SqliteReader, *args: Any) -> asyncio.Future[Any]:
+            done = asyncio.get_running_loop().create_future()
+            try:
+                done.set_result(reader._read(*args))
+            except StoreUnavailableError as error:
+                done.set_exception(error)
+            return done
+
+        await make_store(path)
+        async with opened(path) as backend:
+            monkeypatch.setattr(SqliteReader, "read", read)
+            faults.fail("BEGIN", sqlite3.SQLITE_IOERR_READ)
+            with pytest.raises(StoreUnavailableError):
+                await backend.load("s1")
+            assert await backend.load("s1") is not None
 
     async def test_a_failed_read_is_translated_and_the_next_one_succeeds(self, path: Path, faults: Faults) -> None:
         """Each kind of read fails alone, and the next one makes a new connection."""
