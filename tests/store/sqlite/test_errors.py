@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable
 from contextlib import closing, nullcontext
 from pathlib import Path
-from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -223,25 +223,17 @@ class TestFailure:
             await backend.commit(created())
 
     async def test_the_next_read_does_not_share_one_that_failed_at_once(
-        self, path: Path, faults: Faults, monkeypatch: pytest.MonkeyPatch
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """As from Python 3.14 on, where the thread may have ended before the read is awaited."""
-
-        def read(reader: SqliteReader, *args: Any) -> asyncio.Future[Any]:
-            done = asyncio.get_running_loop().create_future()
-            try:
-                done.set_result(reader._read(*args))
-            except StoreUnavailableError as error:
-                done.set_exception(error)
-            return done
-
-        await make_store(path)
+        failed, succeeded = (asyncio.get_running_loop().create_future() for _ in range(2))
+        failed.set_exception(StoreUnavailableError())
+        succeeded.set_result(None)
         async with opened(path) as backend:
-            monkeypatch.setattr(SqliteReader, "read", read)
-            faults.fail("BEGIN", sqlite3.SQLITE_IOERR_READ)
+            monkeypatch.setattr(SqliteReader, "read", Mock(side_effect=[failed, succeeded]))
             with pytest.raises(StoreUnavailableError):
                 await backend.load("s1")
-            assert await backend.load("s1") is not None
+            assert await backend.load("s1") is None
 
     async def test_a_failed_read_is_translated_and_the_next_one_succeeds(self, path: Path, faults: Faults) -> None:
         """Each kind of read fails alone, and the next one makes a new connection."""
