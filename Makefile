@@ -93,9 +93,9 @@ test-long: $(VENV)/.docs web/node_modules/.ready system clients deploy
 test-alone: $(VENV)/.dev system engines
 	@$(BIN)/python -m pytest --timeout 900 -m alone
 
-test-outside: $(VENV)/.dev  ## Run the README on a bare Debian that is unpacked for it (as root, with the network)
+test-outside: $(VENV)/.dev  ## Run the README on a bare Debian that is unpacked for it (as root; ARGS="forky make test")
 	@.ci/need debootstrap
-	@$(BIN)/python -m tests.outside
+	@$(BIN)/python -m tests.outside $(ARGS)
 
 soak: $(VENV)/.dev system  ## Load a server for twenty minutes (SOAK_S=14400: for four hours)
 	@$(BIN)/python -m pytest -m soak

@@ -1,24 +1,33 @@
-"""Run the README's commands on a bare Debian, unpacked by debootstrap into a temporary folder; needs root.
+"""Run a command in a checkout on a bare Debian, unpacked by debootstrap into a temporary folder; needs root.
 
-Its packages come from where this machine takes its own.
+`python -m tests.outside [SUITE [COMMAND …]]`: SUITE is a release of Debian, which decides the version of Python, and
+COMMAND by default what the README says. Packages come from where this machine takes its own.
 """
 
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[2]
 SUITE: Final = "trixie"
+"""That of this machine, whose package lists name the address."""
+
+README: Final = ("python3", "tests/outside/readme.py")
 GIVEN: Final = "make,python3,curl,ca-certificates"
 """What the README asks of its reader's machine."""
 
 SETTINGS: Final = ("resolv.conf", "hosts", "ssl/certs/ca-certificates.crt", "apt/apt.conf.d", "apt/auth.conf.d")
 """Of this machine, below `/etc`: how it reaches others."""
+
+MOUNTS: Final = {"proc": "proc", "devpts": "dev/pts", "tmpfs": "dev/shm"}
+"""Where file systems of these kinds belong. Some containers forbid to mount them; the README needs none."""
 
 PASSED_ON: Final = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "http_proxy", "https_proxy", "no_proxy")
 
@@ -31,10 +40,10 @@ def mirrors() -> list[str]:
 
 
 @contextmanager
-def base(folder: Path) -> Iterator[Path]:
+def base(folder: Path, suite: str) -> Iterator[Path]:
     """Unpack a minimal Debian that reaches what this machine reaches."""
     options = ["--variant=minbase", f"--include={GIVEN}"]
-    subprocess.run(["debootstrap", *options, SUITE, folder, *mirrors()], check=True)
+    subprocess.run(["debootstrap", *options, suite, folder, *mirrors()], check=True)
     for name in SETTINGS:
         copied, copy = Path("/etc", name), folder / "etc" / name
         if copied.is_dir():
@@ -42,13 +51,12 @@ def base(folder: Path) -> Iterator[Path]:
         elif copied.exists():
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(copied.read_bytes())
-    proc = folder / "proc"
-    is_mounted = subprocess.run(["mount", "-t", "proc", "proc", proc], check=False).returncode == 0
-    try:
+    with ExitStack() as mounts:
+        for kind, place in MOUNTS.items():
+            (folder / place).mkdir(exist_ok=True)
+            if subprocess.run(["mount", "-t", kind, kind, folder / place], check=False).returncode == 0:
+                mounts.callback(partial(subprocess.run, ["umount", folder / place], check=True))
         yield folder
-    finally:
-        if is_mounted:
-            subprocess.run(["umount", proc], check=True)
 
 
 def copy_checkout(folder: Path) -> None:
@@ -60,16 +68,16 @@ def copy_checkout(folder: Path) -> None:
         shutil.copy2(ROOT / name, copy)
 
 
-def main() -> None:
-    """Unpack, read the README there, and remove it all."""
+def main(suite: str = SUITE, *command: str) -> None:
+    """Unpack, run the command there, and remove it all."""
     environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     environment |= {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8"}
-    with tempfile.TemporaryDirectory() as name, base(Path(name) / "debian") as folder:
+    with tempfile.TemporaryDirectory() as name, base(Path(name) / "debian", suite) as folder:
         copy_checkout(folder / "progress_sse")
-        read = "cd /progress_sse && exec python3 tests/outside/readme.py"
-        subprocess.run(["chroot", folder, "/bin/sh", "-euc", read], env=environment, check=True)
-    print("Each command of the README works on a bare Debian.")  # noqa: T201  # for the terminal
+        run = ["env", "--chdir=/progress_sse", *(command or README)]
+        subprocess.run(["chroot", folder, *run], env=environment, check=True)
+    print(f"{' '.join(command) or 'Each command of the README'} works on a bare Debian ({suite}).")  # noqa: T201  # for the terminal
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])
