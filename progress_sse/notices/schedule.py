@@ -16,6 +16,7 @@ JITTER: Final = 0.1
 FAILURES_OF_DOWN: Final = 8
 PROBE_PAUSES_MS: Final = (30_000, 60_000, 120_000, 240_000, 300_000)
 MAX_RETRY_AFTER_MS: Final = 3_600_000
+_BUSY: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 
 
 SendResult: TypeAlias = Literal["delivered", "failed", "dead"]
@@ -84,10 +85,9 @@ class Receiver:
         if tried.has_succeeded:
             self._probes, self._probe_at_ms = 0, 0
             return "delivered"
-        is_busy = tried.status == HTTPStatus.SERVICE_UNAVAILABLE and not tried.is_of_notice
-        if is_busy or tried.status == HTTPStatus.TOO_MANY_REQUESTS:
-            asked_until_ms = at_ms + min(1000 * (tried.retry_after_s or 0), MAX_RETRY_AFTER_MS)
-            self._asked_until_ms = max(self._asked_until_ms, asked_until_ms)
+        asked_ms = min(1000 * (tried.retry_after_s or 0), MAX_RETRY_AFTER_MS) if tried.status in _BUSY else 0
+        if not tried.is_of_notice:
+            self._asked_until_ms = max(self._asked_until_ms, at_ms + asked_ms)
         if not self.is_down:
             self._probes = 0
         elif not tried.is_of_notice and (
@@ -101,7 +101,8 @@ class Receiver:
         tries = taken.tries + 1
         if tries == len(DELAYS_MS):
             return "dead"
-        return Later(_wait_ms(tries, first_try_ms, now_ms), tries, first_try_ms)
+        wait_ms = _wait_ms(tries, first_try_ms, now_ms)
+        return Later(max(wait_ms, round(asked_ms)) if tried.is_of_notice else wait_ms, tries, first_try_ms)
 
 
 def _wait_ms(tries: int, first_try_ms: int, now_ms: int) -> int:

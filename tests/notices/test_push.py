@@ -358,8 +358,11 @@ async def test_a_clock_that_is_set_back_lengthens_no_message(
 async def test_a_vendor_may_ask_to_wait(
     store: ProgressStore, vendor: Vendor, clock: ManualClock, headers: dict[str, str], pause_s: int
 ) -> None:
-    """All its messages wait, also where another one has just succeeded."""
+    """By an endpoint that was good: all its messages wait, also where another one has just succeeded."""
+    await store.finish_session("s", success=False)
+    await settle()
     vendor.status, vendor.headers = 429, headers
+    await store.start_step("s", 1)
     await store.finish_session("s", success=False)
     await settle()
     vendor.status = 201
@@ -367,9 +370,9 @@ async def test_a_vendor_may_ask_to_wait(
     await store.apply("t", Subscribe(vendor.subscription()))
     await store.finish_session("t")
     await pass_time(clock, pause_s - 2)
-    assert len(vendor.requests) == 1
+    assert len(vendor.requests) == 2
     await pass_time(clock, 4)
-    assert len(vendor.requests) == 3
+    assert len(vendor.requests) == 4
 
 
 async def test_thirty_two_at_a_time(store: ProgressStore, vendor: Vendor) -> None:
