@@ -85,7 +85,9 @@ class Receiver:
         if tried.has_succeeded:
             self._probes, self._probe_at_ms = 0, 0
             return "delivered"
-        asked_ms = min(1000 * (tried.retry_after_s or 0), MAX_RETRY_AFTER_MS) if tried.status in _BUSY else 0
+        asked_ms = 0.0
+        if tried.status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
+            asked_ms = min(1000 * (tried.retry_after_s or 0), MAX_RETRY_AFTER_MS)
         if not tried.is_of_notice:
             self._asked_until_ms = max(self._asked_until_ms, at_ms + asked_ms)
         if not self.is_down:
@@ -101,8 +103,7 @@ class Receiver:
         tries = taken.tries + 1
         if tries == len(DELAYS_MS):
             return "dead"
-        wait_ms = _wait_ms(tries, first_try_ms, now_ms)
-        return Later(max(wait_ms, round(asked_ms)) if tried.is_of_notice else wait_ms, tries, first_try_ms)
+        return Later(max(round(asked_ms), _wait_ms(tries, first_try_ms, now_ms)), tries, first_try_ms)
 
 
 def _wait_ms(tries: int, first_try_ms: int, now_ms: int) -> int:

@@ -32,7 +32,6 @@ PAUSE_S: Final = 1.0
 START_TIMEOUT_S: Final = 60.0
 """Seconds within which a new process must accept connections. It is killed then, since other slots wait for it."""
 
-
 HURRY_S: Final = 1.0
 """Seconds that a process has after the second signal: it ends at once, but for what it has to log."""
 
@@ -99,7 +98,7 @@ class ServerProcess:
                 self._process.terminate()
 
     def end_at_once(self) -> None:
-        """Terminate it again, which it does not wait for requests at, and kill it after `HURRY_S`: it may be frozen."""
+        """Terminate it again, so that it waits for no request, and kill it after `HURRY_S`: it may be frozen."""
         if self._kill_timer is not None:
             self._kill_timer.cancel()
         self._kill_timer = asyncio.get_running_loop().call_later(HURRY_S, self.kill)

@@ -103,8 +103,8 @@ class Server(uvicorn.Server):
         """Shut down; at the second signal at once, as every acknowledged update is durable by then."""
         # Uvicorn's own handler would raise the signal again at the end, and the exit code would not be 0.
         if self.should_exit:
+            signal.signal(sig, signal.SIG_DFL)  # A third one ends a process that cannot write its log.
             logging.shutdown()  # The signal leaves no time for it: what was counted is written.
-            signal.signal(sig, signal.SIG_DFL)
             os.kill(os.getpid(), sig)
         self.request_shutdown()
 

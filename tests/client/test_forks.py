@@ -311,7 +311,7 @@ AT_ONCE = """
 """
 
 
-@pytest.mark.guarantee(96)
+@pytest.mark.guarantee(97)
 @pytest.mark.parametrize(
     ("share", "start_method"),
     [

@@ -332,7 +332,7 @@ def test_a_report_that_always_fails_is_dropped_after_a_time() -> None:
     assert bench.lost >= 1
 
 
-@pytest.mark.guarantee(95)
+@pytest.mark.guarantee(96)
 def test_a_burst_of_commands_is_sent_whole() -> None:
     """Of progress, the newest of each step comes."""
     bench = Bench(CREATE)
@@ -345,7 +345,7 @@ def test_a_burst_of_commands_is_sent_whole() -> None:
     assert (bench.lost, bench.events()) == (0, [])
 
 
-@pytest.mark.guarantee(95)
+@pytest.mark.guarantee(96)
 def test_a_full_queue_drops_the_oldest_commands(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is full by memory. The creation stays, or the session would have other steps; each loss is counted."""
     long = Complete(2, message="m" * 8000)
@@ -519,7 +519,7 @@ def test_a_part_that_is_ahead_of_the_start_of_its_step_is_sent_again(problem: st
     assert (bench.lost, bench.events()) == (0, [])
 
 
-@pytest.mark.guarantee(96)
+@pytest.mark.guarantee(97)
 def test_a_part_of_a_step_that_is_never_started_is_lost_in_the_end() -> None:
     """Those after it are refused at once, until one is applied."""
     bench = Bench(ReportPart(1, "a"), ReportPart(1, "b"))

@@ -110,7 +110,7 @@ class Vendor:
         self.browser = Browser.new()
         self.status = 201
         self.reason = ""
-        self.error: Exception | None = None
+        self.error: Exception | int = 503
         self.answers = asyncio.Event()
         self.answers.set()
         self.headers: dict[str, str] = {}
@@ -125,9 +125,9 @@ class Vendor:
         self.requests.append(request)
         await self.answers.wait()
         if request.url.path.startswith("/nowhere"):
-            if self.error is None:
-                return httpx.Response(503, headers={"Retry-After": "3600"})
-            raise self.error
+            if isinstance(self.error, Exception):
+                raise self.error
+            return httpx.Response(self.error, headers={"Retry-After": "3600"})
         return httpx.Response(self.status, headers=self.headers, content=self.reason.encode())
 
     @property
@@ -358,17 +358,14 @@ async def test_a_clock_that_is_set_back_lengthens_no_message(
 async def test_a_vendor_may_ask_to_wait(
     store: ProgressStore, vendor: Vendor, clock: ManualClock, headers: dict[str, str], pause_s: int
 ) -> None:
-    """By an endpoint that was good: all its messages wait, also where another one has just succeeded."""
-    await store.finish_session("s", success=False)
-    await settle()
+    """All its messages wait, where an endpoint that was good before gets that answer."""
+    await notify(store, vendor, "good", ENDPOINT)
     vendor.status, vendor.headers = 429, headers
     await store.start_step("s", 1)
     await store.finish_session("s", success=False)
     await settle()
     vendor.status = 201
-    await store.create_session("t", total_steps=1)
-    await store.apply("t", Subscribe(vendor.subscription()))
-    await store.finish_session("t")
+    await notify(store, vendor, "t", ENDPOINT)
     await pass_time(clock, pause_s - 2)
     assert len(vendor.requests) == 2
     await pass_time(clock, 4)
@@ -405,12 +402,13 @@ async def test_thirty_two_at_a_time(store: ProgressStore, vendor: Vendor) -> Non
         httpx.ConnectError("certificate verify failed"),
         httpx.InvalidURL("no URL"),
         TimeoutError(),
-        None,
+        429,
+        503,
     ],
-    ids=["inside", "no name", "no host name", "certificate", "no URL", "time-out", "an answer"],
+    ids=["inside", "no name", "no host name", "certificate", "no URL", "time-out", "429", "503"],
 )
 async def test_endpoints_that_are_made_up_stop_no_others(
-    store: ProgressStore, vendor: Vendor, error: Exception | None
+    store: ProgressStore, vendor: Vendor, error: Exception | int
 ) -> None:
     vendor.error = error
     made_up = "https://nowhere.fcm.googleapis.com/nowhere"

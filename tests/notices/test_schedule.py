@@ -103,6 +103,14 @@ def test_a_fault_of_the_notice_neither_ends_an_outage_nor_delays_its_end() -> No
     assert receiver.next_try_ms == probe_ms
 
 
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_pause_that_is_of_a_notice_delays_no_other(status: int) -> None:
+    receiver = Receiver()
+    busy = Try(status, retry_after_s=600.0, is_of_notice=True)
+    assert later(receiver, busy, taken()).wait_ms == 600_000
+    assert receiver.next_try_ms <= NOW
+
+
 def test_after_eight_outages_it_is_down() -> None:
     """Probes use up no tries, and come at doubling pauses; the first success ends that."""
     receiver = Receiver()
