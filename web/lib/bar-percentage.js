@@ -1,5 +1,5 @@
 /* How far a session's bar is: pure functions of its data and of the server's time, `now_ms`. */
-import { hasStalledStep } from "./steps.js";
+import { doneSteps, failedSteps, hasStalledStep, runningSteps } from "./steps.js";
 import { waiting_ms } from "./usual-times.js";
 
 /** @typedef {import("./session-state.js").SessionState} SessionState */
@@ -11,7 +11,9 @@ const MOST_BEFORE_THE_END = 99;
 
 /** @typedef {import("./wire.js").ListedSession} ListedSession */
 
-/** A session, or an entry of a list, which has no steps. @typedef {Pick<Progress, "status" | "total_steps" | "percentage" | "time"> & Partial<Pick<Progress, "steps"> & Pick<ListedSession, "steps_done">>} Drawn */
+/** @typedef {Pick<Progress, "status" | "total_steps" | "percentage" | "time">} Shown */
+
+/** A session, or an entry of a list, which has no steps. @typedef {Shown & ((Pick<Progress, "steps"> & { steps_done?: undefined }) | (Pick<ListedSession, "steps_done"> & { steps?: undefined }))} Drawn */
 
 /** Whether it is drawn with a number: one that may get more steps is not, unless its time is known. @param {Pick<Progress, "status" | "open_ended" | "time">} data */
 export function hasPercentage({ status, open_ended, time }) {
@@ -25,23 +27,16 @@ export function percentageOf(data) {
 }
 
 /** The share of successes and of what running steps report. In `percentage` failed steps count as well. @param {Drawn} data */
-function percentageBySteps({ percentage, steps, steps_done, total_steps }) {
-  if (steps_done !== undefined) return Math.floor(Math.round(100 * steps_done) / total_steps);
-  return steps?.some(({ status }) => status === "error") ? percentageDone(steps, total_steps) : percentage;
+function percentageBySteps(data) {
+  const done = data.steps && failedSteps(data).length ? shareDone(data) : data.steps_done;
+  // In hundredths, cut, as lists have it: in floating point 0.29 of a step would have 28.
+  return done === undefined ? data.percentage : Math.floor(Math.floor(100 * done + 1e-9) / data.total_steps);
 }
 
-/** The exact floor: in floating point 29 of 50 would be 57 %. @param {Progress["steps"]} steps @param {number} total_steps */
-function percentageDone(steps, total_steps) {
-  let [done, of] = [0n, 1n];
-  for (const step of steps) {
-    if (step.status === "success") done += of;
-    if (step.status === "running" && step.progress?.total) {
-      const total = BigInt(step.progress.total);
-      done = done * total + BigInt(step.progress.current) * of;
-      of *= total;
-    }
-  }
-  return Number((100n * done) / (of * BigInt(total_steps)));
+/** @param {Pick<Progress, "steps">} data */
+function shareDone(data) {
+  const shares = runningSteps(data).map(({ progress }) => (progress?.total ? progress.current / progress.total : 0));
+  return shares.reduce((sum, share) => sum + share, doneSteps(data));
 }
 
 /** Whether the bar moves by itself until the next update. @param {Pick<Progress, "status" | "steps" | "time">} data */
@@ -53,7 +48,7 @@ export function isMoving(data) {
  * The percentage that was known at `reported_ms`, as it is by now. It moves evenly, so that it would be full when half of
  * all runs have ended. It waits for a step that takes longer, so that those that follow keep their share.
  * @param {number} known
- * @param {Drawn & Pick<Progress, "steps">} data
+ * @param {Pick<Progress, "status" | "steps" | "time">} data
  * @param {Learned} learned
  * @param {number} reported_ms
  * @param {number} now_ms
