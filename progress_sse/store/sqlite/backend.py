@@ -248,7 +248,7 @@ class _Records:
         record = self._cache.get(session_id)
         if record is None:
             load = self._loads.get(session_id)
-            if load is None or load.done():  # One that is done may not have ended here yet, and may have failed.
+            if load is None or _has_failed(load):  # At once, before its callback could run.
                 load = self._loads[session_id] = self._reader.read(queries.load, session_id)
                 load.add_done_callback(partial(self._end_load, session_id))
             record = await asyncio.shield(load)  # Cancelling the first caller must not cancel the load of the others.
@@ -258,7 +258,7 @@ class _Records:
         if self._loads.get(session_id) is not load:
             return  # A commit came in between, and its record is newer than the one that was read.
         del self._loads[session_id]
-        if not load.cancelled() and load.exception() is None and (record := load.result()) is not None:
+        if not _has_failed(load) and (record := load.result()) is not None:
             self._cache.put(session_id, record)
 
     def update(self, session_id: str, record: Record | None) -> None:
@@ -267,6 +267,10 @@ class _Records:
             self._cache.drop(session_id)
         else:
             self._cache.put(session_id, record)
+
+
+def _has_failed(load: asyncio.Future[Record | None]) -> bool:
+    return load.done() and (load.cancelled() or load.exception() is not None)
 
 
 class _Repeated:
