@@ -27,7 +27,7 @@ NEIGHBOURS = [("", "fastapi==0.115.*"), ("", "fastapi==0.130.*"), ("", "django==
 """Extras, and the oldest version of a framework beside which they can be installed."""
 
 MAX_OWN_BYTES = 8_000_000
-MAX_JOB_BYTES = 12_000_000
+MAX_JOB_BYTES = 12_500_000
 """Bytes of the package, and of all that a job needs, as pip leaves it: with the files that it compiles."""
 
 REFERENCE = re.compile(
@@ -200,7 +200,7 @@ def job_python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.full
 def test_the_package_of_a_job_is_small_and_pure_python(job_python: Path) -> None:
-    """At most 8 MB, and 12 MB with its dependencies, as the README says; no file of it is compiled for a platform."""
+    """At most 8 MB, and 12.5 MB with its dependencies, as the README says; no file of it is compiled for a platform."""
     [packages] = job_python.parents[1].glob("lib/python*/site-packages")
     files = [path for path in packages.rglob("*") if path.is_file()]
     own = [path for path in files if path.is_relative_to(packages / "progress_sse")]
