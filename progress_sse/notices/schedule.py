@@ -16,7 +16,6 @@ JITTER: Final = 0.1
 FAILURES_OF_DOWN: Final = 8
 PROBE_PAUSES_MS: Final = (30_000, 60_000, 120_000, 240_000, 300_000)
 MAX_RETRY_AFTER_MS: Final = 3_600_000
-_BUSY: Final = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 
 
 SendResult: TypeAlias = Literal["delivered", "failed", "dead"]
@@ -92,9 +91,7 @@ class Receiver:
             self._asked_until_ms = max(self._asked_until_ms, at_ms + asked_ms)
         if not self.is_down:
             self._probes = 0
-        elif not tried.is_of_notice and (
-            not was_down or at_ms >= self._probe_at_ms
-        ):  # The others were under way as it went down.
+        elif not (tried.is_of_notice or (was_down and at_ms < self._probe_at_ms)):  # Some were under way as it went down.
             self._probe_at_ms = at_ms + PROBE_PAUSES_MS[min(self._probes, len(PROBE_PAUSES_MS) - 1)]
             self._probes += 1
         first_try_ms = now_ms if taken.first_try_ms is None else taken.first_try_ms

@@ -4,6 +4,7 @@ A server then takes a quarter of the processor time of a new interpreter to star
 """
 
 import atexit
+import contextlib
 import multiprocessing
 import os
 import runpy
@@ -51,8 +52,10 @@ class Fork:
         return code
 
     def send_signal(self, number: int) -> None:
+        # Its parent reaps it, so it may be gone before its exit code is known here.
         if self.poll() is None:
-            os.kill(self.pid, number)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
 
 def _run(command: list[str], folder: Path, environment: dict[str, str], log: Path) -> None:
