@@ -91,7 +91,8 @@ class Receiver:
             self._asked_until_ms = max(self._asked_until_ms, at_ms + asked_ms)
         if not self.is_down:
             self._probes = 0
-        elif not (tried.is_of_notice or (was_down and at_ms < self._probe_at_ms)):  # Some were under way as it went down.
+        elif not (tried.is_of_notice or (was_down and at_ms < self._probe_at_ms)):
+            # Others were under way as it went down.
             self._probe_at_ms = at_ms + PROBE_PAUSES_MS[min(self._probes, len(PROBE_PAUSES_MS) - 1)]
             self._probes += 1
         first_try_ms = now_ms if taken.first_try_ms is None else taken.first_try_ms
