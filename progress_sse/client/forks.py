@@ -8,6 +8,7 @@ that, which needs no lock and no descriptor. The child's wait is limited: the pa
 import math
 from collections import deque
 from collections.abc import Iterable
+from contextlib import suppress
 from mmap import mmap
 from typing import Final
 
@@ -15,6 +16,9 @@ from progress_sse.client.exchange import Operation
 
 PRECEDENCE_S: Final = 2.0
 """Seconds that a child waits at most: less than a job waits at its end, so that its last reports are sent, too."""
+
+MAX_FORKS: Final = 100
+"""Forks that wait at a time, of a session; those before them wait out their time."""
 
 LOOK_S: Final = 0.01
 """Seconds between two looks at what the parent has sent."""
@@ -51,7 +55,7 @@ class ForkOrder:
     def __init__(self, preceding: Iterable[Precedence] = ()) -> None:
         self.preceding = list(preceding)
         self.look_at = -math.inf
-        self.forks: deque[Precedence] = deque()
+        self.forks: deque[Precedence] = deque(maxlen=MAX_FORKS)
 
     def holds(self, now: float) -> bool:
         """Whether this process is to wait."""
@@ -63,8 +67,11 @@ class ForkOrder:
         """Return that of a process that was forked just now."""
         return ForkOrder([*self.preceding, *list(self.forks)[-1:]])
 
-    def settle(self, unsent: Iterable[Operation]) -> None:
-        """Let forked processes send for which none of these commands is to come before."""
+    def settle(self, forks: Iterable[Precedence], unsent: Iterable[Operation]) -> None:
+        """Let those of these forks send for which none of the commands is to come before, which were read after them."""
         first = min((each.number for each in unsent), default=math.inf)
-        while self.forks and self.forks[0].number < first:
-            self.forks.popleft().settle()
+        for each in forks:
+            if each.number < first:
+                each.settle()
+                with suppress(ValueError):  # A later fork has replaced it.
+                    self.forks.remove(each)

@@ -243,7 +243,7 @@ class ReportQueue(NullSink):
         """Log the outbox's events, and notify the waiters if the queue is settled."""
         waiting = self.outbox.waiting
         if waiting.order.forks:
-            waiting.order.settle([*waiting.under_way, *waiting.commands])
+            waiting.order.settle(list(waiting.order.forks), [*waiting.under_way, *waiting.commands])
         if events := waiting.events:
             self._is_handling_events = True
             try:

@@ -11,7 +11,7 @@ from progress_sse.client import availability, waiting_reports
 from progress_sse.client.codec import encode, read_answer
 from progress_sse.client.errors import ReportRefusedError, ServerAwayError
 from progress_sse.client.exchange import ReportAnswer
-from progress_sse.client.forks import PRECEDENCE_S, Precedence
+from progress_sse.client.forks import PRECEDENCE_S, ForkOrder, Precedence
 from progress_sse.client.outbox import AHEAD_S, Outbox
 from progress_sse.client.reports import Create, Latest, Report
 from progress_sse.conformance.patterns import Known
@@ -471,7 +471,21 @@ def forked(parent: Bench, *reports: Report) -> Bench:
 
 
 def settle_forks(bench: Bench) -> None:
-    bench.outbox.waiting.order.settle([*bench.outbox.waiting.under_way, *bench.outbox.waiting.commands])
+    waiting = bench.outbox.waiting
+    waiting.order.settle(list(waiting.order.forks), [*waiting.under_way, *waiting.commands])
+
+
+@pytest.mark.guarantee(97)
+def test_a_fork_amid_a_look_at_what_waits_is_not_settled_by_it() -> None:
+    """What the job had reported just before it was not seen."""
+    order = ForkOrder()
+    seen, later = Precedence(1, 0), Precedence(3, 0)
+    order.forks.append(seen)
+    forks = list(order.forks)
+    order.forks.append(later)
+    order.settle(forks, [])
+    assert (seen.holds(0), later.holds(0)) == (False, True)
+    assert list(order.forks) == [later]
 
 
 def test_a_forked_process_waits_for_what_its_parent_had_to_send() -> None:
