@@ -68,7 +68,7 @@ class ForkOrder:
         return ForkOrder([*self.preceding, *list(self.forks)[-1:]])
 
     def settle(self, forks: Iterable[Precedence], unsent: Iterable[Operation]) -> None:
-        """Let those of these forks send for which none of the commands is to come before, which were read after them."""
+        """Let forks send that none of the `unsent` commands is to come before; these were read after the forks."""
         first = min((each.number for each in unsent), default=math.inf)
         for each in forks:
             if each.number < first:
