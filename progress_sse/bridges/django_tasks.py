@@ -71,7 +71,7 @@ def _note_successor(task_result: Any, **_: Any) -> None:
 def _begin(task_result: Any, **_: Any) -> None:
     if task_result.task.func in _declared:
         attempt = _attempts[task_result.id] = TaskAttempt(_step_of(task_result))
-        attempt.begin(max(0, task_result.attempts - 1))
+        attempt.begin(task_result.attempts - 1)
 
 
 def _end(task_result: Any, **_: Any) -> None:
