@@ -3,6 +3,7 @@
 Each name is imported when it is first accessed: a worker needs no server, and a server no HTTP client.
 """
 
+from contextlib import suppress
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -22,23 +23,23 @@ if TYPE_CHECKING:
     from progress_sse.settings import Settings
     from progress_sse.store.progress_store import ProgressStore
 
-__all__ = [
-    "AsyncProgress",
-    "Cancelled",
-    "Event",
-    "Progress",
-    "ProgressError",
-    "ProgressHub",
-    "ProgressService",
-    "ProgressStore",
-    "ReportError",
-    "SessionProgress",
-    "Settings",
-    "StepDefinition",
-    "StepProgress",
-    "create_app",
-    "current",
-]
+    __all__ = [
+        "AsyncProgress",
+        "Cancelled",
+        "Event",
+        "Progress",
+        "ProgressError",
+        "ProgressHub",
+        "ProgressService",
+        "ProgressStore",
+        "ReportError",
+        "SessionProgress",
+        "Settings",
+        "StepDefinition",
+        "StepProgress",
+        "create_app",
+        "current",
+    ]
 
 _MODULES = {
     "AsyncProgress": "client.aio",
@@ -60,11 +61,22 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
+    if name == "__all__":
+        value: Any = [each for each in _MODULES if _is_available(each)]
+    elif name in _MODULES:
+        value = getattr(_module(name), name)
+    else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(_module(name), name)
     globals()[name] = value
     return value
+
+
+def _is_available(name: str) -> bool:
+    """Return whether the packages of a name are installed; `import *` leaves out the others."""
+    with suppress(ModuleNotFoundError):
+        _module(name)
+        return True
+    return False
 
 
 def _module(name: str) -> ModuleType:
@@ -76,4 +88,4 @@ def _module(name: str) -> ModuleType:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *_MODULES})

@@ -23,10 +23,15 @@ def imported_by(module: str, *names: str) -> set[str]:
     return set(result.stdout.split())
 
 
-def imports_for_type_checkers() -> dict[str, str]:
-    """Each name that type checkers see in the package, and the module that it is from."""
+def block_for_type_checkers() -> ast.If:
     tree = ast.parse(inspect.getsource(progress_sse))
     [block] = [node for node in tree.body if isinstance(node, ast.If)]
+    return block
+
+
+def imports_for_type_checkers() -> dict[str, str]:
+    """Each name that type checkers see in the package, and the module that it is from."""
+    block = block_for_type_checkers()
     imports = [node for node in block.body if isinstance(node, ast.ImportFrom)]
     return {alias.name: str(node.module) for node in imports for alias in node.names}
 
@@ -34,6 +39,8 @@ def imports_for_type_checkers() -> dict[str, str]:
 def test_dunder_all_lists_exactly_the_public_names() -> None:
     """Every public name is listed in order and once, and exists for users and type checkers alike."""
     assert list(progress_sse.__all__) == sorted(imports_for_type_checkers())
+    [names] = [node.value for node in block_for_type_checkers().body if isinstance(node, ast.Assign)]
+    assert list(progress_sse.__all__) == ast.literal_eval(names)
     assert set(progress_sse.__all__) <= set(dir(progress_sse))
     for name, module in imports_for_type_checkers().items():
         assert getattr(progress_sse, name) is getattr(importlib.import_module(module), name)

@@ -144,15 +144,18 @@ class TaskAttempt:
             self._step.take_over()
         self._outer: list[tuple[ContextVar[Any], object]] = []
 
-    def begin(self, retries: int, stop: Stop | None = None) -> None:
-        """Start the step after `retries` attempts, and let the task run in it; a reader who cancels it calls `stop`."""
+    def begin(self, retries: object, stop: Stop | None = None) -> None:
+        """Start the step, and let the task run in it; a reader who cancels it calls `stop`.
+
+        Its message has the number of `retries` before; any other value counts as none.
+        """
         self._outer = [(each, each.get()) for each in (running_attempt, active_reporter, running_step)]
         running_attempt.set(self)
         if self._step is None:
             return
         self._step.start()
-        if retries:
-            self._step.advance(0, message=f"attempt {retries + 1}")
+        if count := retry_count(retries):
+            self._step.advance(0, message=f"attempt {count + 1}")
         assert isinstance(self._step.reporter, BaseReporter)
         active_reporter.set(self._step.reporter)
         running_step.set(self._step)
@@ -214,6 +217,13 @@ class TaskAttempt:
         self.close_scope()
         for variable, value in self._outer:
             variable.set(value)
+
+
+def retry_count(value: Any) -> int:
+    """Return the number of retries that a message has; 0 if it is no number: a message may have any value."""
+    with suppress(TypeError, ValueError, OverflowError):
+        return max(0, int(value))
+    return 0
 
 
 def report_loss(task: TaskStep, error: BaseException | str) -> None:

@@ -79,7 +79,7 @@ def _begin(task: Any, task_id: str, **_: Any) -> None:
     attempt = TaskAttempt(_step_of(task, task.request))
     attempt.raise_in_task(TaskCancelled)
     _attempts.setdefault(task_id, []).append(attempt)
-    attempt.begin(task.request.retries or 0, None if task.request.is_eager else partial(_stop, task.app, task_id))
+    attempt.begin(task.request.retries, None if task.request.is_eager else partial(_stop, task.app, task_id))
 
 
 def _stop(app: Celery, task_id: str, _: Request) -> None:

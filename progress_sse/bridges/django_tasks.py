@@ -13,11 +13,14 @@
 ``progress_session`` and ``progress_part`` are keywords of a call. The function itself gets none of them.
 
 Django tries no task again. A task that enqueues one of its own step, such as itself, leaves the step to that one.
-A task that readers cancel ends by its own ``current().check()``.
+A task that readers cancel ends by its own ``current().check()``. Ctrl-C while an ``async`` task runs at once does not
+end its step.
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial, wraps
 from inspect import iscoroutinefunction
 from typing import Any, Final, TypeVar, overload
@@ -36,6 +39,9 @@ T = TypeVar("T")
 _declared: Final[dict[Callable[..., Any], dict[str, Any]]] = {}  # by the function of a task
 _attempts: Final[dict[str, TaskAttempt]] = {}  # by the id of a task's result
 
+_called_next: Final[ContextVar[Any]] = ContextVar("progress_sse_called_next", default=None)
+"""The result of a task that has started, until its function is called; functions also call each other."""
+
 
 @overload
 def task(function: Callable[..., T], /) -> "base.Task[..., T]": ...
@@ -48,14 +54,20 @@ def task(function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     declared: dict[str, Any] = {key: options.pop(key) for key in DECLARED if key in options}
 
     def run(*args: Any, **options: Any) -> Any:
-        return function(*args, **{key: value for key, value in options.items() if key not in KEYS})
+        with _interrupted_at_once():
+            return function(*args, **_without_keys(options))
 
     async def run_async(*args: Any, **options: Any) -> Any:
-        return await run(*args, **options)
+        with _interrupted_at_once():
+            return await function(*args, **_without_keys(options))
 
     made = base.task(**options)(wraps(function)(run_async if iscoroutinefunction(function) else run))
     _declared[made.func] = declared
     return made
+
+
+def _without_keys(options: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in options.items() if key not in KEYS}
 
 
 def _step_of(result: Any) -> TaskStep:
@@ -70,8 +82,9 @@ def _note_successor(task_result: Any, **_: Any) -> None:
 
 def _begin(task_result: Any, **_: Any) -> None:
     if task_result.task.func in _declared:
+        _called_next.set(task_result)
         attempt = _attempts[task_result.id] = TaskAttempt(_step_of(task_result))
-        attempt.begin(max(0, task_result.attempts - 1))
+        attempt.begin(task_result.attempts - 1)
 
 
 def _end(task_result: Any, **_: Any) -> None:
@@ -84,6 +97,19 @@ def _end(task_result: Any, **_: Any) -> None:
         else:
             attempt.fail(error)
         attempt.leave()
+
+
+@contextmanager
+def _interrupted_at_once() -> Iterator[None]:
+    """Let Ctrl-C in the function that Django calls end its attempt: the immediate backend sends no signal of that."""
+    task_result = _called_next.get()
+    _called_next.set(None)
+    try:
+        yield
+    except KeyboardInterrupt:
+        if task_result is not None:
+            _end(task_result)
+        raise
 
 
 signals.task_enqueued.connect(_note_successor)

@@ -54,7 +54,7 @@ class ReportingMiddleware(Middleware):
     def before_process_message(self, broker: Broker, message: MessageProxy) -> None:
         """Start the step."""
         attempt = TaskAttempt(_step_of(broker, message))
-        attempt.begin(message.options.get("retries", 0), partial(_stop, get_ident()))
+        attempt.begin(message.options.get("retries"), partial(_stop, get_ident()))
 
     def after_process_message(
         self, broker: Broker, message: MessageProxy, *, result: Any = None, exception: BaseException | None = None

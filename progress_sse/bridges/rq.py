@@ -22,7 +22,7 @@ from rq.exceptions import DeserializationError
 from rq.job import Job, JobStatus
 from rq.worker import BaseWorker
 
-from progress_sse.bridges.attempts import STEP_KEY, TaskAttempt, TaskStep, report_loss, task_step
+from progress_sse.bridges.attempts import STEP_KEY, TaskAttempt, TaskStep, report_loss, retry_count, task_step
 from progress_sse.client.errors import Cancelled
 from progress_sse.client.inbox import Request
 from progress_sse.client.report_queue import start_thread
@@ -42,7 +42,7 @@ class ReportingMixin(BaseWorker):
     def perform_job(self, job: Job, *args: Any, **options: Any) -> bool:
         """Run a job inside its step."""
         self._attempt = TaskAttempt(_step_of(job, _name_of(job)))
-        self._attempt.begin(job.meta.get(_RETRIES_KEY, 0), partial(self._stop, job) if self.is_horse else None)
+        self._attempt.begin(job.meta.get(_RETRIES_KEY), partial(self._stop, job) if self.is_horse else None)
         try:
             return super().perform_job(job, *args, **options)
         finally:
@@ -106,4 +106,4 @@ def _name_of(job: Job) -> str:
 
 def _count_retry(job: Job) -> None:
     if STEP_KEY in job.meta:
-        job.meta[_RETRIES_KEY] = job.meta.get(_RETRIES_KEY, 0) + 1
+        job.meta[_RETRIES_KEY] = retry_count(job.meta.get(_RETRIES_KEY)) + 1

@@ -47,7 +47,7 @@ class ReportingMiddleware(TaskiqMiddleware):
         task = task_step(labels, message.task_id, message.task_name)
         attempt = TaskAttempt(task._replace(may_cancel=str(labels.get(CANCEL_KEY)).lower() == "true"))
         attempt.requeues = labels.get(_REQUEUES)
-        attempt.begin(int(labels.get("_retries", 0)), partial(_stop, attempt, asyncio.get_running_loop(), _task()))
+        attempt.begin(labels.get("_retries"), partial(_stop, attempt, asyncio.get_running_loop(), _task()))
         return message
 
     def on_error(self, message: TaskiqMessage, result: TaskiqResult[Any], exception: BaseException) -> None:

@@ -18,7 +18,7 @@ from progress_sse.cli.responses import (
     run,
     words_of,
 )
-from progress_sse.cli.watch import INTERRUPTED, NOT_ALLOWED
+from progress_sse.cli.watch import NOT_ALLOWED
 from progress_sse.client.config import Address
 from progress_sse.core.model import is_text
 from progress_sse.story.headline import conclusion, title
@@ -48,8 +48,6 @@ def list_sessions(query: Query, server: Address, *, is_json: bool) -> int:
     sessions = listed_sessions(server, query)
     try:
         run(_print_json(sessions) if is_json else _print_table(sessions))
-    except KeyboardInterrupt:
-        return INTERRUPTED
     except (NotAllowedError, UnexpectedResponseError) as error:
         click.echo(f"progress-sse: {error}", err=True)
         return NOT_ALLOWED if isinstance(error, NotAllowedError) else UNANSWERED

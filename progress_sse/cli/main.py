@@ -25,15 +25,21 @@ _MODULES: Final = {
 """The module of each command, which has its name there. That of servers imports parts of Python that Windows lacks."""
 
 
+INTERRUPTED: Final = 130
+"""The exit status after SIGINT, at any moment: 128 and its number, as shells have it."""
+
+
 class _LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(_MODULES)
 
     def invoke(self, ctx: click.Context) -> Any:
-        if isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(errors="backslashreplace")  # It may lack a character of a name.
         try:
+            if isinstance(sys.stdout, io.TextIOWrapper):
+                sys.stdout.reconfigure(errors="backslashreplace")  # It may lack a character of a name.
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            sys.exit(INTERRUPTED)
         except (ConfigurationError, InvalidSessionIdError) as error:
             raise click.ClickException(str(error)) from error
         except OSError as error:

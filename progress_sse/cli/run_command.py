@@ -300,7 +300,7 @@ class Execution:
         """Prepare it, while there are no threads yet; what is not read is copied only if it is stderr or logged."""
         is_whole = target.progress is not None and is_in_foreground() and is_in_foreground(_STDOUT)
         if target.progress is None:
-            self._copies = {pipe(): [own] for own in (_STDOUT, _STDERR) if own == _STDERR or target.log}
+            self._copies = {pipe(): [own] for own in _open_streams() if own == _STDERR or target.log}
         else:
             self._copies = _open_ends(is_whole=is_whole, is_logged=target.log, is_forced=target.pty)
         self._terminals = [ends for ends in self._copies if ends.is_terminal]
@@ -408,6 +408,11 @@ class Execution:
             _send(pid, number, to_group=False)
 
 
+def _open_streams() -> list[int]:
+    """Return which of our stdout and stderr were open when we were started: only these are inherited."""
+    return [own for own in (_STDOUT, _STDERR) if os.get_inheritable(own)]
+
+
 def _open_ends(*, is_whole: bool, is_logged: bool, is_forced: bool) -> dict[Ends, list[int]]:
     """Return the ends of the streams that can be read, each with the descriptors of ours that the command has it for.
 
@@ -415,11 +420,11 @@ def _open_ends(*, is_whole: bool, is_logged: bool, is_forced: bool) -> dict[Ends
     what is none.
     """
     opened: dict[Ends, list[int]] = {}
-    for own in (_STDOUT, _STDERR):
+    for own in _open_streams():
         same = [owns for owns in opened.values() if os.path.sameopenfile(owns[0], own)]
         if same:
             same[0].append(own)
-        elif os.isatty(own) or (is_forced and os.get_inheritable(own)):  # Else it was closed.
+        elif os.isatty(own) or is_forced:
             from progress_sse.cli.pseudo_terminals import pseudo_terminal
 
             with contextlib.suppress(OSError):  # There can be no more: it is not read.

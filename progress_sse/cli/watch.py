@@ -21,9 +21,8 @@ Output: TypeAlias = Literal["auto", "tty", "plain", "json", "quiet"]
 COMPLETED: Final = 0
 FAILED: Final = 1
 NOT_ALLOWED: Final = 3
-INTERRUPTED: Final = 130
 TERMINATED: Final = 143
-"""Exit statuses; the last two are 128 and the signal's number."""
+"""Exit statuses; the last one is 128 and the signal's number."""
 
 
 def watch(session_id: str, output: Output, server: Address, *, has_log: bool, no_osc: bool) -> int:
@@ -35,8 +34,6 @@ def watch(session_id: str, output: Output, server: Address, *, has_log: bool, no
         tab = on_stderr(no_osc=no_osc or output == "quiet")
         with _display(output, session_id, server.url) as display, closing(tab) as display.tab:
             state = run(follow(server, session_id, display, has_log=has_log))
-    except KeyboardInterrupt:
-        return INTERRUPTED
     except NotAllowedError as error:
         click.echo(f"progress-sse: {error}", err=True)
         return NOT_ALLOWED

@@ -34,6 +34,9 @@ from progress_sse.core.updates import Envelope, Finish, Plan, Skip, StepRef
 
 S_co = TypeVar("S_co", bound=BaseStep, covariant=True)
 
+MAX_NAMED_STEPS: Final = 5
+"""Steps that a warning names; of more it gives the number."""
+
 active_reporter: Final[ContextVar["Reporter | None"]] = ContextVar("progress_sse_reporter", default=None)
 """The reporter whose block this code runs in; a new thread begins without one."""
 
@@ -325,7 +328,9 @@ class BaseReporter(Session, ABC, Generic[S_co]):
     def _warn_of_rest(self, steps: Sequence[StepDefinition]) -> None:
         rest = self.own_steps.not_begun([step.name for step in steps])
         if rest and rest[-1] == steps[-1].name:
-            names = ", ".join(map(repr, rest))
+            names = ", ".join(map(repr, rest[:MAX_NAMED_STEPS]))
+            if len(rest) > MAX_NAMED_STEPS:
+                names += f" and {len(rest) - MAX_NAMED_STEPS} more"
             log(logging.WARNING, "%r stays open: %s never began; skip() them, or finish()", self.session_id, names)
 
     def _conclude(self, is_sent: bool) -> None:

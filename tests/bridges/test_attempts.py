@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 from typing import Any
 
 import pytest
@@ -162,6 +163,19 @@ def test_a_task_runs_whatever_session_its_message_names(session_id: object) -> N
     attempt = TaskAttempt(task)
     attempt.begin(0)
     attempt.leave()
+
+
+@pytest.mark.parametrize(
+    ("retries", "message"),
+    [(1, "attempt 2"), ("2", "attempt 3"), (-1, None), (None, None), ("many", None), ([1], None), (math.inf, None)],
+)
+def test_a_task_runs_whatever_number_of_retries_its_message_has(retries: object, message: str | None) -> None:
+    """What is no number is none; an error in here would cost the task its run."""
+    with recording() as recorder:
+        attempt = TaskAttempt(TaskStep("nightly", 1))
+        attempt.begin(retries)
+        attempt.leave()
+    assert recorder.of("nightly") == [Start(1), *([] if message is None else [Advance(1, 0, None, message)])]
 
 
 def test_a_task_reports_on_its_session_by_its_own_attempt() -> None:

@@ -36,6 +36,7 @@ async def test_a_task_that_enqueues_itself_is_not_done(workers: QueueWorkers) ->
 
 
 JOBS = """
+import os, signal
 from django.conf import settings
 settings.configure()  # Without a backend, tasks run at once.
 from progress_sse import current
@@ -56,15 +57,33 @@ def save(rows):
 def others_own():
     current().advance(2)
 
+@task(progress_step=3)
+def wait():
+    os.kill(os.getpid(), signal.SIGINT)
+
+@task(progress_step=4)
+async def wait_async():
+    raise KeyboardInterrupt
+
+@task(progress_step=5)
+def go_on():
+    try:
+        wait.func()
+    except KeyboardInterrupt:
+        current().advance(1)
+
 @task
 def plain():
     pass
 
 def reports_of(task, *args, **keywords):
     with recording() as recorder:
-        result = task.enqueue(*args, **keywords)
+        try:
+            result = task.enqueue(*args, **keywords)
+        except KeyboardInterrupt:
+            pass
         current().advance(9)  # It has left the step.
-    return recorder.of(keywords.get("progress_session", result.id))
+    return recorder.of(keywords.get("progress_session") or result.id)
 """
 
 
@@ -82,11 +101,23 @@ def reports_of(task, *args, **keywords):
         ),
         ("plain, progress_step='Load'", [Start("Load"), Complete("Load")]),
         ("plain", []),
+        (
+            "wait, progress_session='nightly'",
+            [Start(3), Complete(3, success=False, error="KeyboardInterrupt")],
+        ),
+        (
+            "wait_async, progress_session='nightly'",
+            [Start(4), Complete(4, success=False, error="KeyboardInterrupt")],
+        ),
+        ("go_on, progress_session='nightly'", [Start(5), Advance(5, 1), Complete(5)]),
     ],
-    ids=["parse", "save", "load", "plain"],
+    ids=["parse", "save", "load", "plain", "interrupted", "interrupted async", "caught"],
 )
 def test_tasks_report_where_they_run_at_once(tmp_path: Path, python: str, call: str, reports: list[object]) -> None:
-    """Functions get no keywords of their steps. A function that is called, and a task of Django's own, are no steps."""
+    """Functions get no keywords of their steps. A function that is called, and a task of Django's own, are no steps.
+
+    Ctrl-C ends a task, though Django sends no signal of that.
+    """
     (tmp_path / "jobs.py").write_text(JOBS, "utf-8")
     code = f"from jobs import *; print(reports_of({call}))"
     assert subprocess.check_output([python, "-c", code], cwd=tmp_path, text=True).strip() == repr(reports)

@@ -49,3 +49,10 @@ async def test_a_job_that_is_no_step_is_not_reported(workers: QueueWorkers) -> N
     await workers.until(stream, 1, "success")
     returned = "print(json.dumps([queue.fetch_job(name).return_value() for name in ('plain', 'mine')]))"
     assert await workers.call(f"import json; {returned}") == ["", "mine"]
+
+
+async def test_a_job_is_tried_again_whatever_its_meta_is(workers: QueueWorkers) -> None:
+    """The number of its retries is counted from nothing if it is none."""
+    meta = '{"progress_session": "odd", "progress_step": 1, "progress_retries": "many"}'
+    states = await workers.states_after(f"queue.enqueue(ask, meta={meta})", "odd", 1, "error")
+    assert [each["error"] for each in states if each["status"] == "error"] == ["no attempts left"]

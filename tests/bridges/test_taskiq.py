@@ -83,3 +83,19 @@ async def test_a_task_that_will_be_retried_reports_the_reason(recorder: Recorder
         Advance(1, 0, None, "attempt 2"),
         Complete(1, success=False, message="attempt 2", error="OSError: no room"),
     ]
+
+
+async def test_a_task_runs_whatever_its_labels_are(recorder: Recorder) -> None:
+    """Its caller gets a result though the number of retries is none."""
+    broker = InMemoryBroker().with_middlewares(ReportingMiddleware())
+
+    @broker.task(progress_step=1)
+    async def load() -> str:
+        return "rows"
+
+    await broker.startup()
+    sent = await load.kicker().with_labels(progress_session="nightly", _retries="many").kiq()
+    result = await sent.wait_result(timeout=20)
+    await broker.shutdown()
+    assert result.return_value == "rows"
+    assert recorder.of("nightly") == [Start(1), Complete(1)]

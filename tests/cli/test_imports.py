@@ -105,6 +105,12 @@ def test_a_name_of_the_server_says_how_to_install_it(name: str) -> None:
     assert result.stderr.endswith(f"\nModuleNotFoundError: {needs}\n")
 
 
+def test_a_star_import_works_without_the_server() -> None:
+    """It leaves out what cannot be imported."""
+    names = python(f"{WITHOUT_SERVER}from progress_sse import *; print(Progress.__name__, 'ProgressHub' in globals())")
+    assert (names.stdout, names.stderr) == ("Progress False\n", "")
+
+
 def test_a_session_is_drawn_only_where_rich_is_installed() -> None:
     """A terminal without it gets lines, and an explicit wish for a drawing an answer."""
     without_rich = f"{WITHOUT_SERVER}import os; os.isatty = lambda _: True; from progress_sse.cli import watch\n"

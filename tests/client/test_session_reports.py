@@ -101,6 +101,13 @@ async def test_a_block_that_ends_before_its_last_step_warns(
         assert not any(isinstance(each, Finish | Skip) for each in reports)
 
 
+async def test_the_warning_names_the_first_of_many_steps(shell: Shell, caplog: pytest.LogCaptureFixture) -> None:
+    """One line stays readable with a thousand of them."""
+    await reports_of(shell, _begin(1), steps=[f"S{number}" for number in range(1, 1001)])
+    named = "'S2', 'S3', 'S4', 'S5', 'S6' and 994 more"
+    assert caplog.messages == [f"'a' stays open: {named} never began; skip() them, or finish()"]
+
+
 def test_texts_that_are_too_long_cost_no_session() -> None:
     """A refused creation would end all reporting; an empty title is none."""
     created = define(None, None, "x" * 300, {"a": "y" * 300}, None, False)

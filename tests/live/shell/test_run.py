@@ -101,16 +101,26 @@ def test_an_exit_status_above_all_signals_is_an_ordinary_one(server: Server) -> 
     assert (status, err) == (127, b"progress-sse: cannot run no-\xff: No such file or directory\n")
 
 
-def test_closed_streams_stay_closed(server: Server) -> None:
-    """None of our files takes their numbers; else we would write the command's stderr into such a file."""
-    script = '"$@" <&- >&- 2>&-; echo $?'
-    inside = "test -e /proc/self/fd/0 -o -e /proc/self/fd/1 && exit 6; seq 50000 >&2; exit 5"
-    shell = ["sh", "-c", script, "sh", *COMMAND, "run", "--session", "closed", "--", "bash", "-c", inside]
-    ran = subprocess.run(shell, env=environment(server.url), capture_output=True, timeout=WAIT_S)
-    assert (ran.stdout, ran.stderr) == (b"5\n", b"")
-    error = poll(server, "closed")["steps"][0]["error"]
-    assert error.startswith("exit status 5\n")
-    assert error.endswith("\n50000")
+OPEN_STREAMS = """
+import os, sys
+left = [number for number in range(3) if os.path.exists(f"/dev/fd/{number}")]
+open(sys.argv[1], "w").write(str(left))
+"""
+
+
+@pytest.mark.parametrize("options", [[], ["--log"], ["--progress", "auto"], ["--log", "--progress", "auto", "--pty"]])
+@pytest.mark.parametrize(
+    ("closed", "left"),
+    [("<&- >&- 2>&-", []), (">&-", [0, 2]), ("2>&-", [0, 1]), (">&- 2>/dev/null", [0, 2])],
+    ids=["all", "stdout", "stderr", "stdout beside /dev/null"],
+)
+def test_closed_streams_stay_closed(tmp_path: Path, options: list[str], closed: str, left: list[int]) -> None:
+    """A command whose writes fail without us sees them fail; none of our files takes the numbers."""
+    program = [sys.executable, "-c", OPEN_STREAMS, str(tmp_path / "left")]
+    shell = ["sh", "-c", f'"$@" {closed}', "sh", *COMMAND, "run", *options, "--", *program]
+    ran = subprocess.run(shell, env=environment(None), stdin=subprocess.DEVNULL, capture_output=True, timeout=WAIT_S)
+    assert (ran.returncode, ran.stdout) == (0, b"")
+    assert (tmp_path / "left").read_text() == str(left)
 
 
 @pytest.mark.parametrize("name", ["INT", "TERM", *(pytest.param(each, marks=pytest.mark.full) for each in RARE)])

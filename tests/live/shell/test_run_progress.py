@@ -41,6 +41,12 @@ print(curses.wrapper(ask))
 
 PASSWORD = "import getpass; print(getpass.getpass('Password: ')[::-1])"
 
+PAGER = """
+import os, sys
+print(sys.stdin.read(), "key?", flush=True)
+print(os.read(os.open(os.ttyname(1), os.O_RDONLY), 2))
+"""
+
 BAR = """
 import sys, time, tqdm
 for _ in tqdm.tqdm(range(30), mininterval=0, bar_format="{n}/{total} {bar} {percentage:.0f}%"): pass
@@ -62,6 +68,7 @@ COMMANDS = {
     "end of input": (["sh", "-c", "echo ready; cat; exit 4"], [(b"ready", b"a\n"), (b"a\r\na\r\n", b"\x04")]),
     "password": ([sys.executable, "-c", PASSWORD], [(b"Password: ", b"terces\n")]),
     "curses": ([sys.executable, "-c", CURSES], [(rb"key\?", b"x")]),
+    "pager": (["sh", "-c", f"seq 20 | {shlex.join([sys.executable, '-c', PAGER])}"], [(rb"key\?", b"q\n")]),
     "bar": ([sys.executable, "-c", BAR], []),
     "Ctrl-C": (["sh", "-c", CATCH], [(b"ready", b"\x03")]),
     "killed": (["sh", "-c", "echo before; kill -TERM $$"], []),
