@@ -1,8 +1,9 @@
-"""The HTTP form of requests and answers [docs/protocol.md]. Pure."""
+"""The HTTP form of requests and answers [docs/protocol.md]. Pure, but for our time where an answer has none."""
 
 import email.utils
 import json
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode
 
@@ -167,9 +168,17 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
     value = headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit():
         return float(value)
+    until = _http_date(value)
+    if until is None:
+        return None
+    # By the server's clock where it sends its time, as ours may be wrong.
+    now = _http_date(headers.get("date", "")) or datetime.now(UTC)
+    return max(0.0, (until - now).total_seconds())
+
+
+def _http_date(text: str) -> datetime | None:
     try:
-        # By the server's clock, as ours may be wrong.
-        until, now = (email.utils.parsedate_to_datetime(text) for text in (value, headers.get("date", "")))
-        return max(0.0, (until - now).total_seconds())
+        date = email.utils.parsedate_to_datetime(text)
     except (ValueError, TypeError, OverflowError):
         return None
+    return date if date.tzinfo else date.replace(tzinfo=UTC)  # asctime's form names no zone [RFC 9110 §5.6.7].

@@ -39,7 +39,7 @@ COMMANDS_PER_MINUTE: Final = 10
 
 
 class Notifier:
-    """Sends the notices of a store to hooks: `senders`, by their names, and the `tasks` that run while it is open."""
+    """Sends the notices of a store, to hooks by `senders`, by their names."""
 
     def __init__(
         self,
@@ -52,11 +52,12 @@ class Notifier:
         """Send from `store`, to hooks and by `push`; `hooks_text` is what the file of hooks had when it was read."""
         self.push = push
         self.senders: Mapping[str, HookSender] = {}
-        self.tasks: list[asyncio.Task[None]] = []
         self._store = store
         self._clock = clock
         self._settings = settings
+        self._tasks: list[asyncio.Task[None]] = []
         self._push_senders: Mapping[str, Sender] = {}
+        self._push_tasks: list[asyncio.Task[None]] = []
         self._hooks = () if settings.hooks is None else load_hooks(settings.hooks, hooks_text)
         self._is_open = False
         self._off = frozenset[str]()
@@ -64,6 +65,11 @@ class Notifier:
         self._loading = asyncio.Lock()
         self._commands: deque[float] = deque(maxlen=COMMANDS_PER_MINUTE)
         self._make_notices()  # From the first commit on.
+
+    @property
+    def tasks(self) -> list[asyncio.Task[None]]:
+        """The tasks that run while it is open."""
+        return self._tasks + self._push_tasks
 
     async def start(self) -> None:
         """Begin to send notices; the store is open."""
@@ -89,7 +95,7 @@ class Notifier:
     async def _load(self, hooks: tuple[Hook, ...]) -> None:
         former, outbox = self.senders, self._store.backend.outbox
         senders = {hook.name: HookSender(hook, outbox, self._clock, self._on_off) for hook in hooks}
-        await self._stop()
+        await self._stop_hooks()
         self._hooks, self.senders, self._off = hooks, senders, frozenset()
         self._to_turn_on = frozenset(senders)
         for name in former.keys() & senders.keys():
@@ -99,8 +105,8 @@ class Notifier:
             await self._look()
             await self._discard()
         loop = asyncio.get_running_loop()
-        self.tasks += [loop.create_task(each.run(), name=f"hook {name}") for name, each in senders.items()]
-        self.tasks.append(loop.create_task(self._look_after(), name="outbox"))
+        self._tasks += [loop.create_task(each.run(), name=f"hook {name}") for name, each in senders.items()]
+        self._tasks.append(loop.create_task(self._look_after(), name="outbox"))
 
     def _on_off(self, name: str) -> None:
         self._off |= {name}
@@ -160,7 +166,7 @@ class Notifier:
         if self.push is not None and not self._push_senders:
             self._push_senders = await self.push.start()
             loop = asyncio.get_running_loop()
-            self.tasks += [loop.create_task(each.run(), name=name) for name, each in self._push_senders.items()]
+            self._push_tasks = [loop.create_task(each.run(), name=name) for name, each in self._push_senders.items()]
         self._off = await outbox.turned_off()
         for name, sender in self.senders.items():
             sender.is_off = name in self._off
@@ -172,17 +178,26 @@ class Notifier:
         now_ms = int(self._clock.now().timestamp() * 1000)
         await self._store.backend.outbox.discard([*self.senders, *self._push_senders], now_ms)
 
-    async def _stop(self) -> None:
-        await cancel(*self.tasks)
-        self.tasks = []
-        senders = [*self.senders.values(), *self._push_senders.values()]
-        await asyncio.gather(*(each.aclose(self._settings.graceful_timeout_s) for each in senders))
-        self.senders, self._push_senders = {}, {}
+    async def _stop_hooks(self) -> None:
+        await cancel(*self._tasks)
+        self._tasks = []
+        await self._close(self.senders)
+        self.senders = {}
+
+    async def _stop_push(self) -> None:
+        await cancel(*self._push_tasks)
+        self._push_tasks = []
+        await self._close(self._push_senders)
+        self._push_senders = {}
+
+    async def _close(self, senders: Mapping[str, Sender]) -> None:
+        await asyncio.gather(*(each.aclose(self._settings.graceful_timeout_s) for each in senders.values()))
 
     async def aclose(self) -> None:
         """Let tries under way end within the time for a shutdown. Commits go on making notices, for the next start."""
         async with self._loading:
             self._is_open = False
-            await self._stop()
+            await cancel(*self.tasks)  # Before the rest, as one of them begins with push.
+            await asyncio.gather(self._stop_hooks(), self._stop_push())
         if lost := self._store.backend.outbox.unsaved:
             logger.warning("%d notices are lost, as memory:// ends with the process", lost)

@@ -67,6 +67,12 @@ class LeaseClock:
         elapsed = 0.0 if self._ticked_at is None else monotonic - self._ticked_at
         return self._at + (elapsed if elapsed <= MAX_STANDSTILL_S else 0.0)
 
+    def at_sign(self, monotonic: float) -> float:
+        """Return the seconds at the moment of a sign, which ends a standstill: a server takes reports."""
+        if self._ticked_at is None or monotonic - self._ticked_at > MAX_STANDSTILL_S:
+            return self.tick(monotonic)
+        return self.at(monotonic)
+
 
 class _KeptSign(NamedTuple):
     at: float
@@ -103,7 +109,7 @@ class LocalLeases:
     def _note(self, session_id: str, signs: Iterable[Sign]) -> None:
         for sign in signs:
             kept = self._signs.setdefault(session_id, {})
-            at = self._clock.at(sign.monotonic)
+            at = self._clock.at_sign(sign.monotonic)
             before = kept.get(sign.step)
             if sign.is_first or before is None or before.at < at:
                 kept[sign.step] = _KeptSign(at, sign.stamp)

@@ -1,6 +1,8 @@
 """Requests and answers of reports in their HTTP form."""
 
+import email.utils
 import json
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -8,7 +10,7 @@ from typing import Any
 import pytest
 
 from progress_sse.client.attempt import Attempt
-from progress_sse.client.codec import EncodedRequest, encode, encode_batch, read_answer, read_answers
+from progress_sse.client.codec import EncodedRequest, encode, encode_batch, read_answer, read_answers, retry_after_s
 from progress_sse.client.exchange import ReportAnswer, ReportRequest
 from progress_sse.client.reports import Create, Report
 from progress_sse.core.details import Link
@@ -104,6 +106,15 @@ def test_a_sign_of_life_has_no_idempotency_key() -> None:
     assert update == {"session_id": "a", "run": "run", "action": "beat", "step": 1}
 
 
+@pytest.mark.parametrize("dates", [{}, {"date": ""}, {"date": "today"}], ids=["none", "empty", "not a date"])
+def test_a_pause_until_a_date_is_obeyed_without_the_servers_time(dates: Mapping[str, str]) -> None:
+    """Our own clock then has to do."""
+    until = email.utils.formatdate(time.time() + 100, usegmt=True)
+    pause_s = retry_after_s({**dates, "retry-after": until})
+    assert pause_s is not None
+    assert 30 < pause_s <= 100
+
+
 @pytest.mark.parametrize(("header", "run"), [("2026", "2026"), ("\xe9", ""), ("a\tb", ""), ("x" * 256, "")])
 def test_a_run_is_accepted_if_a_header_can_have_it(header: str, run: str) -> None:
     """Otherwise no later report could be sent."""
@@ -128,7 +139,8 @@ DATES = {"retry-after": "Wed, 25 Nov 2026 10:00:30 GMT", "date": "Wed, 25 Nov 20
         (204, {}, b"", ReportAnswer(0, detail="the answer, of status 204, is not that of a progress server")),
         (503, {"retry-after": "2"}, PROBLEM, ReportAnswer(503, "store-unavailable", "The store does not answer.", 2)),
         (503, DATES, b"", ReportAnswer(503, retry_after_s=30)),
-        (503, {"retry-after": DATES["date"]}, b"", ReportAnswer(503)),
+        (503, {**DATES, "retry-after": "Wed Nov 25 10:00:30 2026"}, b"", ReportAnswer(503, retry_after_s=30)),
+        (503, {"retry-after": "Sun, 06 Nov 1994 08:49:37 GMT"}, b"", ReportAnswer(503, retry_after_s=0)),
         (503, {"retry-after": "-1"}, b"", ReportAnswer(503)),
         (502, {"retry-after": "soon"}, b"<h1>Bad Gateway</h1>", ReportAnswer(502)),
         (404, {}, b'["not", "a", "problem"]', ReportAnswer(404)),

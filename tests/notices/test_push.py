@@ -154,9 +154,14 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> ManualClock:
 
 
 @pytest.fixture
-async def store(clock: ManualClock, vendor: Vendor) -> AsyncIterator[ProgressStore]:
+def notifiers() -> list[Notifier]:
+    """Return the one of `store`, once that is there."""
+    return []
+
+
+@pytest.fixture
+async def store(clock: ManualClock, vendor: Vendor, notifiers: list[Notifier]) -> AsyncIterator[ProgressStore]:
     """A store whose sessions push, with one session of two steps, which the vendor's browser is subscribed to."""
-    notifiers: list[Notifier] = []
     store = ProgressStore(
         MemoryBackend(StorageLimits()), clock=clock, on_commit=lambda change: notifiers[0].on_commit(change)
     )
@@ -370,6 +375,33 @@ async def test_a_vendor_may_ask_to_wait(
     assert len(vendor.requests) == 2
     await pass_time(clock, 4)
     assert len(vendor.requests) == 4
+
+
+async def test_a_reload_of_the_hooks_leaves_push_as_it_is(
+    store: ProgressStore, notifiers: list[Notifier], vendor: Vendor, clock: ManualClock
+) -> None:
+    """A vendor that asked to wait still gets nothing, and a message under way goes on."""
+    await notify(store, vendor, "good", ENDPOINT)
+    vendor.status, vendor.headers = 429, {"Retry-After": "60"}
+    await store.start_step("s", 1)
+    await store.finish_session("s", success=False)
+    await settle()
+    vendor.status = 201
+    await notifiers[0].load(())
+    await notify(store, vendor, "t", ENDPOINT)
+    await pass_time(clock, 58)
+    assert len(vendor.requests) == 2
+    vendor.answers.clear()
+    await pass_time(clock, 4)
+    assert len(vendor.requests) == 4
+    await asyncio.wait_for(notifiers[0].load(()), 10)
+    vendor.answers.set()
+    await pass_time(clock, 2)
+    assert len(vendor.requests) == 4
+    assert await store.backend.outbox.counts("push:fcm.googleapis.com") == (0, 0)
+    assert sorted(task.get_name() for task in notifiers[0].tasks if not task.done()) == sorted(
+        ["outbox", *(f"push:{host}" for host in load_settings().push_hosts)]
+    )
 
 
 async def test_thirty_two_at_a_time(store: ProgressStore, vendor: Vendor) -> None:

@@ -339,6 +339,24 @@ class TestClock:
         leased.clock.advance(3600)
         await leased.watch_it_stall(LEASE_S + 1)
 
+    @pytest.mark.parametrize("checks", [0, 2])
+    @pytest.mark.parametrize("pause_s", [0, 1, 5, 3600])
+    async def test_a_sign_starts_the_clock(
+        self, store: ProgressStore, clock: ManualClock, checks: int, pause_s: int
+    ) -> None:
+        """It is no later check: the verdicts come at the same time on every backend, and so does `updated_at`."""
+        leased = Leased(store, clock)
+        await store.create_session("s", 3)
+        await leased.watch(checks)
+        clock.advance(pause_s)
+        await leased.apply(START)
+        for silent_s, before, after in [(LEASE_S, "live", "stalled"), (LOST_S - LEASE_S, "stalled", "lost")]:
+            await leased.watch(silent_s - 1)
+            assert await leased.state() == before
+            await leased.watch(1)
+            assert await leased.state() == after
+            assert (await leased.record()).session.progress.updated_at == timestamp(clock.now())
+
     async def test_a_server_that_begins_raises_no_alarm(self, leased: Leased, backend: FullBackend) -> None:
         """However long there was none; what was running is watched again."""
         await leased.watch(LEASE_S - 1)
