@@ -10,6 +10,7 @@ import re
 import sys
 import tempfile
 import threading
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
@@ -42,6 +43,9 @@ COUNTED: Final = 5
 
 SENDER_TURNS: Final = 3
 """Turns of a worker's thread in which it sends a start and an end."""
+
+THREADS_S: Final = 0.02
+"""Seconds for what a thread of a store does once it has given its result."""
 
 LAST_TURNS: Final = 20
 """Turns of the event loop for what an operation does once its bytes have been written."""
@@ -121,6 +125,7 @@ class Scene:
         is_done = operation(number)
         while not is_done():  # noqa: ASYNC110  # no time may pass, in which timers would come
             await asyncio.sleep(0)
+        time.sleep(THREADS_S)  # noqa: ASYNC251  # the event loop waits, too
         for _ in range(LAST_TURNS):
             await asyncio.sleep(0)
         self._calls.is_counting = False
