@@ -54,9 +54,11 @@ class Sink(asyncio.Transport):
     def __init__(self) -> None:
         super().__init__()
         self.writes = 0
+        self.written = b""
 
-    def write(self, data: Any) -> None:  # nothing reads it
+    def write(self, data: Any) -> None:
         self.writes += 1
+        self.written = data
 
     def is_closing(self) -> bool:
         return False
