@@ -18,7 +18,7 @@ from types import FrameType
 from typing import Any, Final
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from progress_sse.api.error_responses import problem_response
 from progress_sse.api.hot_routes import HotRoutes
@@ -64,7 +64,8 @@ async def serve(
     if service.settings.hooks is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, service.reload_hooks_soon)
     try:
-        server = Server(make_config(app, service, await choose_protocol(service, hot_routes)), service, on_started)
+        http = await choose_protocol(service, hot_routes)
+        server = Server(make_config(_ending_when_cancelled(app), service, http), service, on_started)
         if watch is not None:
             watch(server.request_shutdown)
         await server.serve(sockets=[listener])
@@ -98,6 +99,8 @@ class Server(uvicorn.Server):
     def _drop_all(self) -> None:
         for connection in tuple(self.server_state.connections):
             connection.transport.abort()
+        for request in self.server_state.tasks:  # Those that wait for another server do not see that theirs is gone.
+            request.cancel()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Shut down; at the second signal at once, as every acknowledged update is durable by then."""
@@ -172,6 +175,16 @@ def make_config(app: ASGIApp, service: ProgressService, http: Any) -> uvicorn.Co
         backlog=BACKLOG,
         timeout_graceful_shutdown=settings.graceful_timeout_s + HARD_STOP_S,  # type: ignore[arg-type]  # any number
     )
+
+
+def _ending_when_cancelled(app: ASGIApp) -> ASGIApp:
+    """Return the application without the error that uvicorn would log of each request that the shutdown cancels."""
+
+    async def call(scope: Scope, receive: Receive, send: Send) -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await app(scope, receive, send)
+
+    return call
 
 
 def _tune_collector() -> None:

@@ -2,9 +2,11 @@
 
 import asyncio
 import os
+import re
 import signal
 from pathlib import Path
 
+import httpx
 import pytest
 
 from tests.conftest import RunRedis, Serve
@@ -57,6 +59,20 @@ async def test_a_hook_that_never_answers(serve: Serve, tmp_path: Path) -> None:
         await until_none_waits(server, "other")
         assert await waiting_in(server, "silent") == 20
         assert (len(other.received), len(silent.received) >= 8) == (20, True)
+
+
+async def test_a_server_ends_while_the_test_of_a_hook_waits(serve: Serve, tmp_path: Path) -> None:
+    """After the graceful timeout, and without an error in its log."""
+    async with receiving() as silent:
+        silent.may_answer.clear()
+        server = serve(graceful_timeout_s=1, hooks=write_hooks(tmp_path / "hooks.toml", silent=silent.hook()))
+        async with Worker.at(server) as operator:
+            testing = asyncio.create_task(operator.client.post("/api/hooks/silent/test", json={}))
+            await eventually(lambda: len(silent.received) == 1, SOON_S)
+            await asyncio.to_thread(server.terminate)
+            with pytest.raises(httpx.TransportError):
+                await testing
+        assert not re.search("ERROR|Traceback", server.log())
 
 
 @pytest.mark.full

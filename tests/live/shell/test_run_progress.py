@@ -68,7 +68,7 @@ COMMANDS = {
     "end of input": (["sh", "-c", "echo ready; cat; exit 4"], [(b"ready", b"a\n"), (b"a\r\na\r\n", b"\x04")]),
     "password": ([sys.executable, "-c", PASSWORD], [(b"Password: ", b"terces\n")]),
     "curses": ([sys.executable, "-c", CURSES], [(rb"key\?", b"x")]),
-    "pager": (["sh", "-c", f"seq 20 | {shlex.join([sys.executable, '-c', PAGER])}"], [(rb"key\?", b"q\n")]),
+    "pager": (["sh", "-c", f"seq 20 | {shlex.join([sys.executable, '-c', PAGER])}"], [(rb"key\?\r\n", b"q\n")]),
     "bar": ([sys.executable, "-c", BAR], []),
     "Ctrl-C": (["sh", "-c", CATCH], [(b"ready", b"\x03")]),
     "killed": (["sh", "-c", "echo before; kill -TERM $$"], []),
@@ -104,7 +104,7 @@ def test_a_command_whose_stdin_is_the_terminal_by_another_name_gets_keys() -> No
     shown = []
     for prefix in ([], RUN):
         command = shlex.join([*prefix, sys.executable, "-c", KEYS])
-        shown.append(at_terminal(["sh", "-c", f"{command} </dev/tty"], [(rb"key\?", b"x\n")]))
+        shown.append(at_terminal(["sh", "-c", f"{command} </dev/tty"], [(rb"key\?\r\n", b"x\n")]))
     assert shown[0] == shown[1]
 
 
