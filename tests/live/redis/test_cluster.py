@@ -60,6 +60,8 @@ async def test_a_failover_under_load_is_survived(kind: Kind, serve: Serve, tmp_p
                 cluster.nodes[0].pause()
                 await eventually(lambda: cluster.owner(slot) is not cluster.nodes[0], 60)
                 cluster.nodes[0].resume()
+                # Until it knows of its successor, it would accept what waits in its sockets, and then discard it.
+                await eventually(lambda: master.info("replication")["role"] == "slave", 60)
                 master.execute_command("CLIENT", "UNPAUSE")
             await delivery.wait_for_updates(600)
         assert cluster.owner(slot) is cluster.replicas[0]
