@@ -207,7 +207,7 @@ class Examination:
             seen.refused_report = answer
         elif not seen.is_late and (reader.seen.is_event_stream or not reader.seen.status):
             await reader.wait_until(lambda stream: len(stream.of("step")) >= count, HELD_S)
-            if not reader.seen.has_ended:
+            if len(reader.seen.of("step")) >= count or not reader.seen.has_ended:
                 seen.delays_s.append(time.monotonic() - answer.over_at)
 
     async def _ask_more(self, url: str) -> None:
