@@ -32,6 +32,12 @@ TIMEOUT: Final = httpx.Timeout(SILENCE_S, connect=CONNECT_S)
 LIMITS: Final = httpx.Limits(keepalive_expiry=2)
 """An idle connection is kept for fewer seconds than on servers, so that none is used while it is being closed."""
 
+_NO_TLS: Final = httpx.create_ssl_context(verify=False)
+"""For servers by HTTP, as httpx would create a context for each client.
+
+Where a job has eventlet patch the standard library late, a context that a thread is creating raises `RecursionError`.
+"""
+
 
 # httpx logs a line for each request. That would fill the log of a job ten times a second, and cause a loop where log
 # records are reported as progress.
@@ -52,7 +58,7 @@ def client_options(address: Address) -> dict[str, Any]:
         # Cookies would be kept while the job runs, and sent with each report.
         "cookies": CookieJar(DefaultCookiePolicy(allowed_domains=())),
         # Loading the trusted certificates takes a third of a second in a busy job.
-        "verify": address.url.lower().startswith("https:"),
+        "verify": address.url.lower().startswith("https:") or _NO_TLS,
     }
 
 
