@@ -231,12 +231,13 @@ async def test_a_tool_answers_at_once_and_a_client_that_waits_gets_progress(
         for number in range(1, ends.count("success") + 1):
             assert not waiting.done()
             passes.release()
-            await eventually(lambda number=number: len(received) == number, SOON_S)  # type: ignore[misc]
+            await eventually(lambda number=number: len(received) >= number, SOON_S)  # type: ignore[misc]
         passes.release()
         ended: Any = await waiting
         await jobs
     assert [each.text for each in ended.content] == [answer]
-    assert received == [(33, 100), (66, 100), (100, 100)][: len(received)]
+    rises = [each for each in received if each != (99, 100)]  # Seen where a poll comes before the open end is declared.
+    assert rises == [(33, 100), (66, 100), (100, 100)][: ends.count("success")]
     session = await session_of(server, session_id)
     assert [(step["name"], step["status"]) for step in session["steps"]] == list(zip(photos, ends, strict=True))
 
