@@ -23,11 +23,17 @@ CANCELLED_BEFORE_START: Final = "The session was cancelled before a step was sta
 
 
 def asked(session: Session, command: Ask, now: datetime) -> Details:
-    """Return the details with a new ask, unless it, or an open one of its kind, is there already, or it is refused.
+    """Return the details with a new ask, unless it, or an open one of its kind, is there already.
 
     The server itself honours the ask to cancel a session of which no step was ever started.
+
+    Raises:
+        RequestNotAcceptedError: The session does not accept asks of the kind.
+        RequestOutOfTimeError: There is nothing to cancel, or nothing to try again.
+        StepOutOfRangeError: The session has no step of that number.
     """
-    details, progress = session.details, session.progress
+    details = session.details
+    progress = session.progress
     if find_ask(details.requests, command.ask_id) is not None:
         return details
     if command.kind not in details.accepts:
@@ -52,7 +58,12 @@ def asked(session: Session, command: Ask, now: datetime) -> Details:
 
 
 def acknowledged(details: Details, command: Acknowledge) -> Details:
-    """Return the details after a worker answered an ask, which must be remembered and not be settled otherwise."""
+    """Return the details after a worker answered an ask; the same object if it repeats its answer.
+
+    Raises:
+        RequestNotFoundError: The session does not remember an ask of that id.
+        RequestSettledError: It is settled, and not by this answer.
+    """
     former = find_ask(details.requests, command.request)
     if former is None:
         raise errors.RequestNotFoundError
@@ -83,6 +94,10 @@ def settled(details: Details, command: Command, status: SessionStatus, steps: Ma
 
 
 def check_not_cancelled(session: Session) -> None:
-    """Refuse that a session goes on which the server itself cancelled, unless a reader asks to try again."""
+    """Refuse that a session goes on which the server itself cancelled.
+
+    Raises:
+        SessionCancelledError: It was cancelled, and no reader asks to try again.
+    """
     if session.details.is_cancelled and open_ask(session.details.requests, "retry") is None:
         raise errors.SessionCancelledError

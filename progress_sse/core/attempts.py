@@ -9,13 +9,16 @@ from progress_sse.core.updates import AppendLines, SessionUpdate, Start, StepUpd
 def check_attempt(session: Session, number: int, command: StepUpdate | AppendLines) -> None:
     """Refuse a command on a step by an attempt that another one has replaced.
 
-    The step's newest attempt is another one; or, of a step that no attempt has started, the command's attempt lost
-    another step to a later one.
+    Raises:
+        AttemptSupersededError: The step's newest attempt is another one; or, of a step that no attempt has started,
+            the command's attempt lost another step to a later one.
     """
-    attempt_id, details = command.attempt_id, session.details
+    attempt_id = command.attempt_id
     if attempt_id is None:
         return
-    step, claim = session.progress.steps.get(number), details.claims.get(number)
+    details = session.details
+    step = session.progress.steps.get(number)
+    claim = details.claims.get(number)
     was_never_started = step is None or (claim is None and step.conclusion == "skipped")
     if isinstance(command, Start) or was_never_started:
         is_superseded = attempt_id in details.replaced
@@ -28,12 +31,14 @@ def check_attempt(session: Session, number: int, command: StepUpdate | AppendLin
 def check_session_attempt(session: Session, command: SessionUpdate) -> None:
     """Refuse a command on the session as a whole by an attempt that another one has replaced.
 
-    It is neither the newest attempt of a step nor the one that created the session; or it lost a step to a later one,
-    and holds none that runs.
+    Raises:
+        AttemptSupersededError: It is neither the newest attempt of a step nor the one that created the session; or it
+            lost a step to a later one, and holds none that runs.
     """
-    attempt_id, details = command.attempt_id, session.details
+    attempt_id = command.attempt_id
     if attempt_id is None:
         return
+    details = session.details
     steps = [number for number, claim in details.claims.items() if claim.attempt_id == attempt_id]
     if attempt_id in details.replaced:
         is_superseded = all(session.progress.steps[number].status != "running" for number in steps)
@@ -44,7 +49,11 @@ def check_session_attempt(session: Session, command: SessionUpdate) -> None:
 
 
 def check_no_other_runs(session: Session, attempt_id: str | None) -> None:
-    """Refuse that an attempt ends steps that run under another one."""
+    """Refuse that an attempt ends steps that run under another one.
+
+    Raises:
+        StepRunningError: There is such a step.
+    """
     if attempt_id is None:
         return
     for number, claim in session.details.claims.items():
@@ -61,8 +70,9 @@ def attempt_number(before: StepProgress | None, claim: Claim | None, start: Star
 
 
 def with_claim(details: Details, number: int, start: Start) -> Details:
-    """Return the details after a step was started."""
-    former, lease = details.claims.get(number), start.lease
+    """Return the details after a step was started: whose it is now, and which attempt that replaces."""
+    former = details.claims.get(number)
+    lease = start.lease
     if former is None and start.attempt_id is None:
         return details
     claim = Claim(None) if lease is None else Claim(lease.attempt_id, lease.lease_ms, lease.lost_after_ms)

@@ -1,6 +1,6 @@
 """Which values a field can have, stated once: for callers in the process, for requests, and for their description.
 
-A field has its bound in its annotation, ``current: Annotated[int, COUNT]``, or is bounded by its `Literal`.
+A field has its bound in its annotation: ``current: Annotated[int, COUNT]``. A field of a `Literal` is bounded by that.
 """
 
 from collections.abc import Callable, Mapping
@@ -167,7 +167,12 @@ PROFILE: Final = Rule(lambda value: isinstance(value, str) and is_session_id(val
 
 
 class BoundField(NamedTuple):
-    """A field with its bound; its `gaps` are the values that it may have besides, `None` and `UNCHANGED`."""
+    """A field with a bound.
+
+    Attributes:
+        gaps: The values that it may have besides: `None` and `UNCHANGED`.
+        options: The values of its `Literal`, if that is its bound.
+    """
 
     name: str
     bound: Bound
@@ -204,7 +209,11 @@ def _one_of(options: tuple[str, ...], gaps: tuple[object, ...]) -> Rule:
 
 
 def check_fields(value: object) -> None:
-    """Refuse a value of which a field is out of its bound, by an `InvalidRequestError` that names both."""
+    """Refuse a value of which a field is out of its bound.
+
+    Raises:
+        InvalidRequestError: Its text names the field and its bound.
+    """
     for name, bound, gaps, _ in bound_fields(type(value)):
         found = getattr(value, name)
         if not (found is None and None in gaps) and not (found is UNCHANGED and UNCHANGED in gaps):

@@ -1,4 +1,7 @@
-"""The commands of workers, readers and the server itself on a session; for what they do, see ``state_machine``."""
+"""The commands that workers, readers and the server itself apply to a session: updates, and those that are none.
+
+For what they do, see ``state_machine``.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -106,7 +109,11 @@ def action_of(command: Command) -> str:
 
 
 def check_command(command: Command) -> None:
-    """Refuse values out of their bounds, or that contradict each other, in a command of a caller in the process."""
+    """Refuse values that no session can hold, in a command that a caller in the process makes.
+
+    Raises:
+        InvalidRequestError: A value is out of its bound, or contradicts another one.
+    """
     bounds.check_fields(command)
     if isinstance(command, Update):
         if command.envelope is not PLAIN:

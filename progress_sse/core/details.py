@@ -1,4 +1,8 @@
-"""The details of a session, besides its steps: title, labels and links, its end, and the attempts of its steps."""
+"""The details of a session, besides its steps: title, labels and links, its end, and the attempts of its steps.
+
+They are frozen values, with the rules for those that clients send. A session of which no worker reported any shares
+`NO_DETAILS`.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -59,9 +63,13 @@ class FinishAt(NamedTuple):
 
 
 class Time(NamedTuple):
-    """How far a session is by time, and when it will end, learned from so many `runs` [docs/protocol.md].
+    """How far a session is by time, and when it will end [docs/protocol.md].
 
-    `basis` is what is known of the time that is left, at best. `finish_at` of `None`: not known, or it has ended.
+    Attributes:
+        percentage: Of the time that it takes as a whole.
+        finish_at: When it will end; `None` where that is not known, or it has ended.
+        basis: What is known of the time that is left, at best.
+        runs: How many earlier runs of its profile were learned from.
     """
 
     percentage: int
@@ -76,7 +84,7 @@ class Timing(NamedTuple):
     Attributes:
         profile: The name under which its runs are learned from; `None`: they are not.
         floor: The percentage that its time must not fall below.
-        untaught: The steps that teach nothing: started twice, or before their recorded start.
+        untaught: The numbers of the steps that teach nothing: started twice, or before their recorded start.
         has_taught: Whether it was completed once, and so taught what it took.
     """
 
@@ -87,12 +95,18 @@ class Timing(NamedTuple):
 
 
 class Details(NamedTuple):
-    """What workers reported of a session besides its steps [docs/protocol.md]; `NO_DETAILS` where none did.
+    """What workers reported of a session besides its steps [docs/protocol.md].
 
     Attributes:
+        title: Its name for people.
+        labels: Texts by which it is found.
+        links: Its results, and pages about it.
         open_ended: Whether steps are added while it runs, and only `finish` completes it.
         error: Why it ended, where it ended as a whole.
-        requests: What readers asked of its worker, of what it `accepts`, the newest first.
+        conclusion: What ended it, beyond its status.
+        time: How far it is by time, and when it will end.
+        accepts: What readers may ask of its worker.
+        requests: What they asked, the newest first.
         log: Whether a worker has written lines into its log.
         is_finished: Whether it was ended as a whole, so that its status stays; readers do not see it, nor the rest.
         creator: The attempt that created it.
@@ -126,7 +140,12 @@ NO_DETAILS: Final = Details()
 
 
 def check_size(details: Details) -> None:
-    """Refuse details that are too large for each reader to get with each event, by a `TooMuchError`."""
+    """Refuse details that are too large for each reader to get with each event.
+
+    Raises:
+        TooMuchError: There are more than `MAX_LABELS` labels; or title, labels, links and accepted requests are more
+            than `MAX_DETAILS_BYTES` of JSON together.
+    """
     if len(details.labels) > MAX_LABELS:
         raise TooMuchError(f"A session has at most {MAX_LABELS} labels.")
     links = [link._asdict() for link in details.links]
@@ -136,6 +155,7 @@ def check_size(details: Details) -> None:
 
 
 def _json_bytes(value: object) -> int:
+    """Return the length in bytes of texts, arrays and objects as compact JSON in UTF-8."""
     if isinstance(value, str):
         escaped = [1 if char in '"\\\b\f\n\r\t' else 5 for char in value if char < " " or char in '"\\']
         return len('""') + len(value.encode()) + sum(escaped)

@@ -1,6 +1,7 @@
 """What a duration may be, and the arithmetic of that: whole numbers alone, so that all of it is exact.
 
-Points are milliseconds that are equally likely, the shortest first.
+Points are milliseconds that are equally likely, the shortest first. They stand for what a step takes, or for what is
+left of it.
 """
 
 from bisect import bisect_left, bisect_right
@@ -14,7 +15,9 @@ Points: TypeAlias = tuple[int, ...]
 MAX_POINTS: Final = 20
 """Points of a distribution: enough for a ninetieth percentile, and cheap to add."""
 
-_TOGETHER: Final = 4  # One in so many parts of their spread the steps of a run have in common, as on a slow machine.
+_TOGETHER: Final = 4
+"""One in so many parts of their spread the steps of a run have in common, as on a slow machine."""
+
 _TAIL_TENTHS: Final = (2, 6, 15)
 """Where the tail lies beyond the longest sample, in tenths of its distance from the middle."""
 
@@ -38,13 +41,16 @@ def weighed(samples: Iterable[tuple[int, int]]) -> Points:
     """Return the distribution of pairs of milliseconds and weight."""
     ordered = sorted(samples)
     whole = sum([weight for _, weight in ordered])
-    points, moment, room = list[int](), 0, whole
+    points: list[int] = []
+    moment = 0
+    room = whole
     for ms, weight in ordered:
         rest = weight * MAX_POINTS
         while rest >= room:
             points.append((moment + ms * room) // whole)
             rest -= room
-            moment, room = 0, whole
+            moment = 0
+            room = whole
         moment += ms * rest
         room -= rest
     return tuple(points)
@@ -74,7 +80,8 @@ def mixed(points: Points, ms: int, part: int, whole: int) -> Points:
 
 def total(each: Iterable[Points]) -> Points:
     """Return the distribution of the sum of durations: of steps that run one after the other."""
-    known_ms, unknown = 0, list[Points]()
+    known_ms = 0
+    unknown: list[Points] = []
     for points in each:
         if len(points) == 1:
             known_ms += points[0]
@@ -130,6 +137,7 @@ def _reduced(ordered: Sequence[int]) -> Points:
 
 
 def _stretched(points: Points) -> Points:
+    """Return the distribution with `MAX_POINTS` points, of at most so many."""
     count = len(points)
     if count == MAX_POINTS:
         return points

@@ -3,12 +3,14 @@
 from typing import Final
 
 _MINUTE_MS: Final = 60_000
-_UNITS: Final = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))  # Units, with their seconds.
+_UNITS: Final = (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1))
+"""Units of durations, with their seconds."""
 
 
 def in_words(seconds: float) -> str:
     """Return a duration cut to its two largest units: 34 s, 2 min 13 s, 1 h 2 min."""
-    rest, parts = max(0, int(seconds)), list[str]()
+    rest = max(0, int(seconds))
+    parts: list[str] = []
     largest = next((place for place, (_, size) in enumerate(_UNITS) if rest >= size), len(_UNITS))
     for unit, size in _UNITS[largest : largest + 2]:
         count, rest = divmod(rest, size)

@@ -52,13 +52,14 @@ class SignSeenError(ProgressError):
 
 
 class ProblemError(ProgressError):
-    """Base of the errors that a client gets as ``application/problem+json``; `headers` are those of this response.
+    """Base of the errors that a client gets as ``application/problem+json``.
 
     Attributes:
         status: The HTTP status to answer with.
         problem: Last segment of the problem type ``/problems/<problem>``.
         title: The problem in a few words, the same each time.
         fixed_headers: Headers of every response of the kind.
+        headers: Headers of this response.
     """
 
     status: ClassVar[int]
@@ -258,6 +259,7 @@ class RateExceededError(ProblemError):
     status, problem, title = 429, "rate-exceeded", "That is more often than is allowed."
 
     def __init__(self, retry_after_s: int = 1) -> None:
+        """Ask the client to wait for `retry_after_s` seconds."""
         super().__init__(headers={"Retry-After": str(retry_after_s)})
 
 

@@ -34,12 +34,14 @@ MAX_CELLS: Final = 10_000
 MAX_WEEKS: Final = 26
 """Weeks that are kept."""
 
-_MAX_OCTAVES: Final = 32  # The last bucket begins at 49 days.
+_MAX_OCTAVES: Final = 32
+"""Octaves of milliseconds that the buckets span: the last one begins at 49 days."""
 
 _WEIGHTS: Final = tuple((1 << 20) * 4**weeks // 5**weeks for weeks in range(MAX_WEEKS))
 """How much a run counts by its age in weeks: a fifth less with each, so half after three."""
 
-_PARTS: Final = 4  # Parts of a bucket, over which what falls into it is spread.
+_PARTS: Final = 4
+"""Parts of a bucket, over which what falls into it is spread."""
 
 
 class Cell(NamedTuple):
@@ -64,7 +66,12 @@ class Lesson(NamedTuple):
 
 
 class LearnedStep(NamedTuple):
-    """How many runs taught a step, and what it will take; see ``distributions``."""
+    """What a step took in earlier runs.
+
+    Attributes:
+        runs: How many runs taught it.
+        points: What it will take; see ``distributions``.
+    """
 
     runs: int
     points: Points
@@ -126,7 +133,8 @@ def lesson_of(before: Session | None, session: Session, now: datetime) -> Lesson
     ]
     if not taught:
         return None
-    week, names = week_of(now), list(dict.fromkeys(step.name for step in taught))[:MAX_NAMES]
+    week = week_of(now)
+    names = list(dict.fromkeys(step.name for step in taught))[:MAX_NAMES]
     durations = [
         Cell(week, step.name, bisect_right(_BOUNDS, step.elapsed_ms) - 1) for step in taught if step.name in names
     ]
@@ -136,7 +144,8 @@ def lesson_of(before: Session | None, session: Session, now: datetime) -> Lesson
 def learning_from(history: History, now: datetime) -> tuple[int, Iterator[tuple[str, LearnedStep]]]:
     """Return how many runs a history has, and its steps by name, each worked out as it is taken."""
     this_week = week_of(now)
-    runs_in, taught = Counter[int](), defaultdict[str, list[tuple[Cell, int]]](list)
+    runs_in = Counter[int]()
+    taught = defaultdict[str, list[tuple[Cell, int]]](list)
     for cell, count in history.items():
         week, name, bucket = cell
         if week <= this_week - MAX_WEEKS:
@@ -150,7 +159,9 @@ def learning_from(history: History, now: datetime) -> tuple[int, Iterator[tuple[
 
 
 def _learned_step(taught: Sequence[tuple[Cell, int]], runs_in: Mapping[int, int], this_week: int) -> LearnedStep:
-    weight_of, squares, taught_in = defaultdict[int, int](int), 0, defaultdict[int, int](int)
+    weight_of = defaultdict[int, int](int)
+    taught_in = defaultdict[int, int](int)
+    squares = 0
     for (week, _, bucket), count in taught:
         weight = _WEIGHTS[this_week - week] if week < this_week else _WEIGHTS[0]
         weight_of[bucket] += count * weight
@@ -166,13 +177,15 @@ def surplus_of(history: History, now: datetime) -> Sequence[Cell]:
     """Return the cells to forget: those that are too old, those of too many names, and those of too many."""
     oldest = week_of(now) - MAX_WEEKS
     by_age = sorted(history, key=lambda cell: -cell.week)
-    taught, taught_in = Counter[str](), dict[str, int]()
+    taught = Counter[str]()
+    taught_in: dict[str, int] = {}
     for cell in by_age:
         if cell.bucket != RUNS:
             taught[cell.name] += history[cell]
             taught_in.setdefault(cell.name, cell.week)
     forgotten = set(sorted(taught, key=lambda name: (-taught_in[name], -taught[name], name))[MAX_NAMES:])
-    kept, surplus = 0, list[Cell]()
+    kept = 0
+    surplus: list[Cell] = []
     for cell in by_age:
         is_kept = cell.week > oldest and cell.name not in forgotten and kept < MAX_CELLS
         kept += is_kept
@@ -182,13 +195,15 @@ def surplus_of(history: History, now: datetime) -> Sequence[Cell]:
 
 
 def _spread_between(first: int, following: int) -> tuple[int, ...]:
+    """Return milliseconds that stand for a bucket: the middle of each of its parts."""
     return tuple([first + (following - first) * (2 * part + 1) // (2 * _PARTS) for part in range(_PARTS)])
 
 
 _BOUNDS: Final = sorted({0, *(isqrt(isqrt(isqrt(isqrt(1 << each)))) for each in range(16 * _MAX_OCTAVES + 1))})
 """Where each bucket begins, in milliseconds: sixteen to an octave, each 4.4 % wider than the one before."""
 
-_SPREAD: Final = tuple(map(_spread_between, _BOUNDS, [*_BOUNDS[1:], _BOUNDS[-1]]))  # What stands for each bucket.
+_SPREAD: Final = tuple(map(_spread_between, _BOUNDS, [*_BOUNDS[1:], _BOUNDS[-1]]))
+"""What stands for each bucket: milliseconds, by its number."""
 
 BUCKETS: Final = len(_SPREAD)
 """How many buckets there are, numbered from 0."""

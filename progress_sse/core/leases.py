@@ -1,4 +1,7 @@
-"""Whether a worker that holds a lease is stalled or lost, judged by its silence on the clock of ``store.leases``."""
+"""Whether a worker that holds a lease is stalled or lost, judged by how long it has been silent.
+
+The caller passes how long that is, by the clock in ``store.leases``.
+"""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -14,14 +17,24 @@ from progress_sse.core.step_rules import end, timestamp
 
 
 class Silence(NamedTuple):
-    """How long the worker of a step has given no sign of life, since its last one if that is still known."""
+    """How long the worker of a step has given no sign of life.
+
+    Attributes:
+        ms: Milliseconds on the lease clock.
+        since: Time stamp of the last sign; `None` if it is not known any more.
+    """
 
     ms: int
     since: str | None = None
 
 
 class Judgement(NamedTuple):
-    """What the server has to report, and after how many milliseconds without a sign more may follow (`None`: never)."""
+    """What follows from the silences of a session's workers.
+
+    Attributes:
+        commands: What the server has to report.
+        check_in_ms: Milliseconds after which more may follow, unless a sign comes; `None`: never.
+    """
 
     commands: tuple[ServerCommand, ...]
     check_in_ms: int | None
@@ -37,7 +50,8 @@ def judge(session: Session, silences: Mapping[int, Silence]) -> Judgement:
     commands: list[ServerCommand] = []
     waits: list[int] = []
     for number in leased_steps(session):
-        silence, command = silences[number], _next_command(session, number, silences[number])
+        silence = silences[number]
+        command = _next_command(session, number, silence)
         if command is not None and silence.ms >= command.silent_ms:
             commands.append(command)
         elif command is not None:
@@ -54,7 +68,9 @@ def leased_steps(session: Session) -> Iterator[int]:
 
 
 def _next_command(session: Session, number: int, silence: Silence) -> ServerCommand | None:
-    claim, liveness = session.details.claims[number], session.progress.steps[number].liveness
+    """Return what the server reports of the step if its worker stays silent."""
+    claim = session.details.claims[number]
+    liveness = session.progress.steps[number].liveness
     if liveness is None or claim.lease_ms is None:
         return None
     if liveness.state == "live":
@@ -63,7 +79,10 @@ def _next_command(session: Session, number: int, silence: Silence) -> ServerComm
 
 
 def apply(session: Session, command: ServerCommand, now: datetime) -> Session:
-    """Return the session after the command; the same if it no longer applies. The store checks its silence."""
+    """Return the session after the command; the same object where it no longer applies.
+
+    The store checks in the commit that the worker is still silent.
+    """
     step = session.progress.steps.get(command.step)
     claim = session.details.claims.get(command.step)
     if step is None or step.status != "running" or step.liveness is None or claim is None:
@@ -87,7 +106,9 @@ def _stalled(session: Session, step: StepProgress, claim: Claim, now: datetime) 
 def _lost(session: Session, step: StepProgress, command: Lose, now: datetime) -> Session:
     text = f"The worker gave no sign of life for {in_words(command.silent_ms / 1000)}."
     after = _with_step(session, end(step, "error", step.message, text, "lost", now), now)
-    status, steps, details = after.progress.status, after.progress.steps, after.details
+    status = after.progress.status
+    steps = after.progress.steps
+    details = after.details
     if not details.is_finished:
         status = status_of(steps, after.progress.total_steps, details)
         details = concluded(details, status, steps)

@@ -1,4 +1,8 @@
-"""The lines that workers write into the log of a session. A *log line* is no transition; see ``session_rules``."""
+"""The lines that workers write into the log of a session: frozen values, and what a text becomes.
+
+A *log line* is no transition: it changes no session, and no history has it. For which lines a session takes, see
+``session_rules``.
+"""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -19,7 +23,11 @@ _LINE_END: Final = re.compile(r"\r\n|\r|\n")
 
 
 class NewLine(NamedTuple):
-    """A line as a worker writes it, `ago_ms` milliseconds ago (`None`: as its update); line ends make it several."""
+    """A line as a worker writes it; with line ends in its text it becomes several.
+
+    Attributes:
+        ago_ms: How many milliseconds ago it was written; `None`: as long as its update.
+    """
 
     text: str
     level: LogLevel = "info"
@@ -27,7 +35,13 @@ class NewLine(NamedTuple):
 
 
 class LogLine(NamedTuple):
-    """A line as a session keeps it, without line ends; `step` of `None`: about the session. The store numbers it."""
+    """A line as a session keeps it; the store numbers it.
+
+    Attributes:
+        at: The time stamp of when it was written.
+        step: The number of the step that it is about; `None`: the session.
+        text: Its text, without line ends.
+    """
 
     at: str
     step: int | None

@@ -1,4 +1,6 @@
-"""The data: sessions, steps, and positions in a session's history; frozen values.
+"""The data: sessions, steps, and positions in a session's history.
+
+They are frozen values, with the numbers that are computed from them. The rules of change are in ``state_machine``.
 
 The words mean the same everywhere in this package:
 
@@ -76,6 +78,7 @@ class StepDefinition:
     """The definition of a step, known before it starts.
 
     Attributes:
+        name: The name that people read.
         timeout_ms: Milliseconds after which a running step counts as over its limit; `None`: it has none.
         estimated_ms: Milliseconds that it takes, as its author declared; `None` if it was not declared.
         assumed_ms: Milliseconds that it counts for in `estimated_remaining_ms` where nothing was declared.
@@ -100,9 +103,11 @@ class StepAdvance(NamedTuple):
 
 
 class Liveness(NamedTuple):
-    """Whether the worker of a running step gives signs of life; it is `stalled` once its lease passed without one.
+    """Whether the worker of a running step still gives signs of life.
 
-    `since` is the time stamp of the first sign of those without a gap; of a stalled step, of the last sign.
+    Attributes:
+        state: `stalled` once its lease has passed without a sign.
+        since: The time stamp of the first sign of those without a gap; of a stalled step, of the last sign.
     """
 
     state: Literal["live", "stalled"]
@@ -154,7 +159,10 @@ class Session(NamedTuple):
 
     @property
     def run(self) -> str:
-        """The id of this run, different from every other; an epoch also changes when only the history was lost."""
+        """The id of this run, different from every other run of the session id.
+
+        An epoch cannot serve as one: it also changes when only the history was lost, and the run is still the same.
+        """
         return self.progress.created_at
 
     @property
@@ -163,7 +171,7 @@ class Session(NamedTuple):
         return self.progress.details
 
     def with_details(self, details: Details) -> "Session":
-        """Return the session with other details."""
+        """Return the session with other details, and no other change."""
         return self._replace(progress=self.progress._replace(details=details))
 
     @property
@@ -172,7 +180,7 @@ class Session(NamedTuple):
         steps = self.progress.steps.values()
         statuses = [step.status for step in steps]
         done = statuses.count("success") + statuses.count("error")
-        return _floor_percentage(done, _advances(steps), self.progress.total_steps)
+        return _floor_percentage(done, steps, self.progress.total_steps)
 
     @property
     def steps_done(self) -> float | None:
@@ -181,7 +189,7 @@ class Session(NamedTuple):
         statuses = [step.status for step in steps]
         if "error" not in statuses:
             return None
-        hundredths = _floor_percentage(statuses.count("success"), _advances(steps), 1)
+        hundredths = _floor_percentage(statuses.count("success"), steps, 1)
         return hundredths / 100 if hundredths % 100 else hundredths // 100
 
     @property
@@ -193,11 +201,9 @@ class Session(NamedTuple):
         return min(sum(estimates), MAX_SAFE_INTEGER)
 
 
-def _advances(steps: Iterable[StepProgress]) -> Sequence[StepAdvance]:
-    return [step.advance for step in steps if step.advance is not None and step.advance.total]
-
-
-def _floor_percentage(done: int, advances: Sequence[StepAdvance], total_steps: int) -> int:
+def _floor_percentage(done: int, steps: Iterable[StepProgress], total_steps: int) -> int:
+    """Return ⌊100 · (done + the shares that running steps have reported) / total_steps⌋."""
+    advances = [step.advance for step in steps if step.advance is not None and step.advance.total]
     if not advances:
         return 100 * done // total_steps if total_steps else 0
     # The exact sum of many fractions is slow. Two bounds are fast, and the sum is needed only where they differ.
@@ -219,7 +225,8 @@ def _sum_of(fractions: Sequence[tuple[int, int]]) -> tuple[int, int]:
     if len(fractions) == 1:
         return fractions[0]
     middle = len(fractions) // 2
-    (left, left_unit), (right, right_unit) = _sum_of(fractions[:middle]), _sum_of(fractions[middle:])
+    left, left_unit = _sum_of(fractions[:middle])
+    right, right_unit = _sum_of(fractions[middle:])
     if left_unit == right_unit:
         return left + right, left_unit
     return left * right_unit + right * left_unit, left_unit * right_unit

@@ -38,7 +38,9 @@ class PartTally:
 
     def update(self, step: StepRef, envelope: Envelope) -> Advance | Complete:
         """Return the present count as a report, or the end of the step with the last part."""
-        ended, failed, total = len(self._ended), sum(self._ended.copy().values()), self.total
+        ended = len(self._ended)
+        failed = sum(self._ended.copy().values())
+        total = self.total
         if total is None or ended < total:
             return Advance(step, ended, total, f"{failed:,} failed" if failed else "", envelope=envelope)
         status, error = end_of(failed, total)

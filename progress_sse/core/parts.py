@@ -1,4 +1,7 @@
-"""The parts of a step that many workers do at once, each its own; what a report changes: ``step_rules``."""
+"""The parts of a step that many workers do at once, each its own.
+
+They are frozen values, with the numbers that are computed from them. For what a report changes, see ``step_rules``.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias
@@ -23,9 +26,16 @@ _PLACES: Final[Mapping[PartStatus, int]] = {"error": 2, "running": 1, "success":
 
 
 class Part(NamedTuple):
-    """A part that a worker has reported under the name `part`; times are those of its newest attempt.
+    """A part that a worker has reported; times are those of its newest attempt.
 
-    `current` and `total` are units, `None` where no worker reported them. `elapsed_ms` is 0 while it runs.
+    Attributes:
+        part: Its name, which its worker chose.
+        status: What it was reported as last.
+        current: How far it is, of `total` units; `None` where no worker reported it.
+        total: `None` where it is unknown.
+        started_at: The time stamp of the report with which it began.
+        completed_at: The time stamp of the report that ended it; `None` while it runs.
+        elapsed_ms: Milliseconds between the two; 0 while it runs.
     """
 
     part: str
@@ -63,7 +73,12 @@ def end_of(failed: int, total: int) -> tuple[EndStatus, str]:
 
 
 class Parts(NamedTuple):
-    """The parts of a step, in the order of their first report; `total` of them, `None` where no worker reported it."""
+    """The parts of a step.
+
+    Attributes:
+        total: How many there will be; `None` where no worker reported it.
+        by_name: Those that were reported, in the order of their first report.
+    """
 
     total: int | None
     by_name: Mapping[str, Part]
@@ -80,6 +95,9 @@ class Parts(NamedTuple):
         return self.total is not None and self.counts.ended == self.total
 
     def listed(self) -> Sequence[Part]:
-        """Return the parts that polls and events show: the failed, the running, others; of each the newest first."""
+        """Return the parts that polls and events show: the failed ones, the running ones, the newest of the others.
+
+        Among those of one status the newest is the first.
+        """
         newest_last = sorted(self.by_name.values(), key=lambda part: (_PLACES[part.status], part.newest_time))
         return newest_last[: -MAX_LISTED_PARTS - 1 : -1]

@@ -39,7 +39,11 @@ def state_of(progress: SessionProgress) -> str:
 
 
 def parse_statuses(texts: Sequence[str]) -> frozenset[str]:
-    """Return the states in which any of these holds, each of which is a `ListStatus`; none stand for all."""
+    """Return the states in which any of these holds; none stand for all.
+
+    Raises:
+        InvalidRequestError: One of them is no `ListStatus`.
+    """
     if not set(get_args(ListStatus)).issuperset(texts):
         raise InvalidRequestError(f"status must be one of {', '.join(get_args(ListStatus))}.")
     return frozenset(state for state, (_, held) in STATES.items() if not held.isdisjoint(texts))
@@ -50,9 +54,12 @@ _SURROGATES: Final = range(0xD800, 0xE000)
 
 
 class SessionFilter(NamedTuple):
-    """What the sessions of a list have in common: the beginning of their ids, and labels that each has.
+    """What the sessions of a list have in common.
 
-    Each is in one of the `states`; without any, they may be in all.
+    Attributes:
+        prefix: The beginning of their ids.
+        labels: Labels that each of them has.
+        states: Those of the `STATES` that they may be in; without any, they may be in all.
     """
 
     prefix: str = ""
@@ -77,12 +84,20 @@ ALL_SESSIONS: Final = SessionFilter()
 
 
 def check_prefix(prefix: str) -> str:
-    """Return the text if the id of a session may begin with it, as each does with the empty one."""
+    """Return the text if the id of a session may begin with it; the empty one is the beginning of each.
+
+    Raises:
+        InvalidSessionIdError: None may.
+    """
     return prefix if prefix in {"", ".", ".."} else check_session_id(prefix)
 
 
 def parse_labels(texts: list[str]) -> frozenset[Label]:
-    """Return labels from texts of the form `key:value`, if a session may have them."""
+    """Return labels from texts of the form `key:value`.
+
+    Raises:
+        InvalidRequestError: One has another form, or is no label that a session may have; or they are too many.
+    """
     if len(texts) > MAX_LABELS:
         raise InvalidRequestError(f"label may be given {MAX_LABELS} times: a session has no more.")
     return frozenset(_parse_label(text) for text in texts)

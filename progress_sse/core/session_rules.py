@@ -20,7 +20,11 @@ from progress_sse.core.workflows import default_step_name
 def created(
     session_id: str, definitions: tuple[StepDefinition, ...], now: datetime, details: Details = NO_DETAILS
 ) -> Session:
-    """Return a fresh, pending session with one step for each definition; see `check_definitions`."""
+    """Return a fresh, pending session with one step for each definition.
+
+    Raises:
+        InvalidRequestError: There is none, and it is not open-ended; or one has a name or time that cannot be shown.
+    """
     check_definitions(definitions, may_be_empty=details.open_ended)
     stamp = timestamp(now)
     progress = SessionProgress(session_id, 0, len(definitions), "pending", {}, stamp, stamp, details)
@@ -28,7 +32,11 @@ def created(
 
 
 def check_definitions(definitions: tuple[StepDefinition, ...], *, may_be_empty: bool = False) -> None:
-    """Refuse step definitions that no session can have: none, or one with a name or time that cannot be shown."""
+    """Refuse step definitions that no session can have.
+
+    Raises:
+        InvalidRequestError: There is none, without `may_be_empty`; or one has a name or time that cannot be shown.
+    """
     if not definitions and not may_be_empty:
         raise InvalidRequestError("definitions must be at least one step.")
     if not all(map(_is_fit, definitions)):
@@ -45,7 +53,12 @@ def _is_fit(each: object) -> bool:
 
 
 def create(session_id: str, command: Create, now: datetime) -> Session:
-    """Return the session that a creation asks for; see `check_definitions` and `check_size`."""
+    """Return the session that a creation asks for.
+
+    Raises:
+        InvalidRequestError: It cannot have these steps.
+        TooMuchError: Its details are too large.
+    """
     details = Details(
         title=command.title,
         labels=command.labels,
@@ -69,7 +82,11 @@ def created_by(session_id: str, command: Start, now: datetime) -> Session:
 
 
 def apply(session: Session, command: SessionUpdate, now: datetime) -> Session:
-    """Return the session after the command; the same object if the command repeats its details."""
+    """Return the session after the command; the same object if the command repeats its details.
+
+    Raises:
+        ProblemError: The command cannot be applied.
+    """
     if isinstance(command, AppendLines):
         check_lines(session, command)
         return session if session.details.log else with_details(session, session.details._replace(log=True), now)
@@ -88,7 +105,11 @@ def apply(session: Session, command: SessionUpdate, now: datetime) -> Session:
 
 
 def asked(session: Session, command: Ask, now: datetime) -> Session:
-    """Return the session after a reader asked something of its worker; the same object if it is asked already."""
+    """Return the session after a reader asked something of its worker; the same object if it is asked already.
+
+    Raises:
+        ProblemError: It cannot be asked; see `ask_rules.asked`.
+    """
     details = ask_rules.asked(session, command, now)
     if details is session.details:
         return session
@@ -97,8 +118,14 @@ def asked(session: Session, command: Ask, now: datetime) -> Session:
 
 
 def subscribed(session: Session, command: Subscribe | Unsubscribe, now: datetime) -> Session:
-    """Return the session after a browser subscribed, or ended that; the same object if that changes nothing."""
-    before, status = session.details.subscriptions, session.progress.status
+    """Return the session after a browser subscribed, or ended that; the same object if that changes nothing.
+
+    Raises:
+        RequestOutOfTimeError: The session is completed.
+        TooManySubscriptionsError: It has too many subscriptions, or too many of this caller.
+    """
+    before = session.details.subscriptions
+    status = session.progress.status
     if isinstance(command, Subscribe):
         after = subscriptions.subscribed(before, command.subscription, status, now)
     else:
@@ -168,7 +195,12 @@ def _planned(session: Session, command: Plan, moment: datetime) -> Session:
 
 
 def appended(session: Session, definitions: tuple[StepDefinition, ...], max_total_steps: int) -> Session:
-    """Return the session with further steps, at most `max_total_steps`; one without a name gets that of its number."""
+    """Return the session with further steps; one without a name gets that of its number.
+
+    Raises:
+        InvalidRequestError: A step has a name or time that cannot be shown.
+        TooManyStepsError: It would have more than `max_total_steps`.
+    """
     check_definitions(definitions)
     known = session.definitions
     if len(known) + len(definitions) > max_total_steps:
@@ -239,7 +271,15 @@ def status_of(steps: Mapping[int, StepProgress], total_steps: int, details: Deta
 
 
 def check_lines(session: Session, command: AppendLines) -> int | None:
-    """Return the number of the step that the lines are about, in any state; `None`: the session."""
+    """Return the number of the step that the lines are about; `None`: the session.
+
+    The step may be in any state, also one that was never started.
+
+    Raises:
+        StepOutOfRangeError: The session has no step of that number.
+        UnknownStepNameError: The session has no step of that name.
+        AttemptSupersededError: A later attempt has replaced the command's.
+    """
     if command.step is None:
         check_session_attempt(session, command)
         return None
@@ -251,8 +291,13 @@ def check_lines(session: Session, command: AppendLines) -> int | None:
 
 
 def dated_lines(session: Session, command: AppendLines, now: datetime) -> tuple[LogLine, ...]:
-    """Return the lines as the session keeps them, if it takes them; see `check_lines`."""
-    number, created_at = check_lines(session, command), session.progress.created_at
+    """Return the lines as the session keeps them.
+
+    Raises:
+        ProblemError: It does not take them; see `check_lines`.
+    """
+    number = check_lines(session, command)
+    created_at = session.progress.created_at
     now = current_time(now, session)
     lines: list[LogLine] = []
     for line in command.lines:

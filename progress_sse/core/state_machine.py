@@ -146,14 +146,12 @@ def apply(
 
 
 def _decide(session_id: str, session: Session | None, command: Command, now: datetime) -> Outcome:
+    if session is None or isinstance(command, Create):
+        return _begin(session_id, session, command, now)
     if isinstance(command, StepUpdate):
-        return _apply_step_command(session_id, session, command, now)
-    if isinstance(command, Create):
-        if session is not None and not command.replace:
-            raise SessionExistsError
-        return Outcome(create(session_id, command, now), is_fresh=True)
-    if session is None:
-        raise SessionNotFoundError
+        if command.envelope.run is not None:
+            _check_run(session, command)
+        return _apply_to_step(session, command, now)
     if isinstance(command, Delete):
         return Outcome(None)
     if isinstance(command, ServerCommand):
@@ -167,10 +165,12 @@ def _decide(session_id: str, session: Session | None, command: Command, now: dat
     return _outcome_of(session, session_rules.apply(session, command, now))
 
 
-def _apply_step_command(session_id: str, session: Session | None, command: StepUpdate, now: datetime) -> Outcome:
-    if session is not None:
-        _check_run(session, command)
-        return _apply_to_step(session, command, now)
+def _begin(session_id: str, session: Session | None, command: Command, now: datetime) -> Outcome:
+    """Return the outcome of a creation, or of a command in no session, where `start` alone creates one."""
+    if isinstance(command, Create):
+        if session is not None and not command.replace:
+            raise SessionExistsError
+        return Outcome(create(session_id, command, now), is_fresh=True)
     if not isinstance(command, Start) or command.run is not None:
         raise SessionNotFoundError
     created = session_rules.created_by(session_id, command, now)
@@ -186,7 +186,8 @@ def _check_run(session: Session, command: Update | Ask) -> None:
 def _outcome_of(session: Session, after: Session) -> Outcome:
     if after is session:
         return Outcome(session)
-    before_steps, steps = session.progress.steps, after.progress.steps
+    before_steps = session.progress.steps
+    steps = after.progress.steps
     changed = tuple(number for number, step in steps.items() if step is not before_steps.get(number))
     return Outcome(after, _event_of(session, after, changed), changed)
 
@@ -200,7 +201,10 @@ def _event_of(before: Session, after: Session, changed: tuple[int, ...]) -> Even
 
 
 def with_nothing_started(session: Session) -> Session:
-    """Return the session as the first `start` created it: before that start, or of a named step, without steps."""
+    """Return the session as the first `start` created it, before that start and what else came with it.
+
+    A start that named its step created an open-ended session without steps.
+    """
     progress = session.progress
     is_open_ended = progress.details.open_ended
     definitions = () if is_open_ended else session.definitions
@@ -225,7 +229,8 @@ def age_limit(now: datetime, max_age_hours: float) -> str:
 
 def _apply_to_step(session: Session, command: StepUpdate, now: datetime) -> Outcome:
     if isinstance(command.step, int):
-        number, target = command.step, session
+        number = command.step
+        target = session
         if not 1 <= number <= session.progress.total_steps:
             raise StepOutOfRangeError(f"step must lie between 1 and {session.progress.total_steps}.")
     else:
@@ -242,7 +247,7 @@ def _apply_to_step(session: Session, command: StepUpdate, now: datetime) -> Outc
     if isinstance(command, Start):
         ask_rules.check_not_cancelled(target)
     moment = step_rules.time_of(ago_ms, now, step_rules.newest_time(target, before)) if ago_ms else now
-    if before is not None and not isinstance(command, Start | Skip):
+    if before is not None and (row == "lost" or before.liveness is not None) and not isinstance(command, Start | Skip):
         before = (step_rules.revived if row == "lost" else step_rules.with_sign_of_life)(before, moment)
     after = rule(target, before, command, moment, number)
     details = target.progress.details
@@ -258,6 +263,7 @@ def _apply_to_step(session: Session, command: StepUpdate, now: datetime) -> Outc
 
 
 def _row(before: StepProgress | None, command: StepUpdate) -> str:
+    """Return the state of the step, by which the table has a row."""
     if before is None:
         return "not started"
     if before.conclusion == "lost" and command.attempt_id is not None:  # It is the step's own: others were refused.
@@ -266,6 +272,7 @@ def _row(before: StepProgress | None, command: StepUpdate) -> str:
 
 
 def _named(session: Session, command: StepUpdate, name: str) -> tuple[int, Session]:
+    """Return the number of the step that a command names, and the session with that step."""
     if not isinstance(command, Start):
         return step_rules.newest_named(session, name), session
     first = next((number for number, each in enumerate(session.definitions, start=1) if each.name == name), None)
@@ -319,6 +326,7 @@ def _with_step(
 def _fixed_status(
     before: SessionProgress, command: StepUpdate, details: Details, *, is_still_running: bool
 ) -> SessionStatus | None:
+    """Return the status after a command, where it does not follow from the steps."""
     if isinstance(command, Start):
         return "running"
     return before.status if is_still_running or details.is_finished else None

@@ -34,7 +34,11 @@ def current_time(now: datetime, session: Session) -> datetime:
 
 
 def newest_named(session: Session, name: str) -> int:
-    """Return the number of the newest running step of a name, else of the newest one, if there is one."""
+    """Return the number of the newest running step of a name, else of the newest one.
+
+    Raises:
+        UnknownStepNameError: The session has no step of that name.
+    """
     numbers = [number for number, each in enumerate(session.definitions, start=1) if each.name == name]
     if not numbers:
         raise errors.UnknownStepNameError
@@ -125,7 +129,11 @@ def end_part(part: Part, status: EndStatus, moment: datetime) -> Part:
 
 
 def advance(_session: Session, before: StepProgress, command: Advance, _moment: datetime, _number: int) -> StepProgress:
-    """Move the step on, unless its parts do."""
+    """Move the step on.
+
+    Raises:
+        StepHasPartsError: Its parts move it on, as it is known how many it has.
+    """
     if before.parts is not None and before.parts.total is not None:
         raise errors.StepHasPartsError
     advanced = StepAdvance(command.current, command.total)
@@ -161,7 +169,8 @@ def skip(session: Session, before: StepProgress | None, command: Skip, moment: d
 
 def skipped(session: Session, before: StepProgress | None, number: int, message: str, moment: datetime) -> StepProgress:
     """Return the step as done without any work."""
-    definition, stamp = session.definitions[number - 1], timestamp(moment)
+    definition = session.definitions[number - 1]
+    stamp = timestamp(moment)
     attempt = None if before is None else before.attempt
     return StepProgress(
         number,
@@ -178,7 +187,11 @@ def skipped(session: Session, before: StepProgress | None, number: int, message:
 
 
 def skip_again(_session: Session, before: StepProgress, command: Skip, _moment: datetime, _number: int) -> StepProgress:
-    """Take an identical skip as a repeat, and refuse to skip a step that has succeeded."""
+    """Take an identical skip as a repeat.
+
+    Raises:
+        StepStartedError: The step has succeeded, unless it was skipped with the same message.
+    """
     if before.conclusion != "skipped" or before.message != command.message:
         raise errors.StepStartedError
     return before
@@ -219,7 +232,12 @@ def elapsed_ms(started_at: str | None, moment: datetime) -> int:
 def report_part(
     session: Session, before: StepProgress, command: ReportPart, moment: datetime, _number: int
 ) -> StepProgress:
-    """Take the report on, and let the step end or run again with it."""
+    """Take the report on, and let the step end or run again with it.
+
+    Raises:
+        StepNotRunningError: The step has ended, and has no parts or the session is over.
+        TooManyPartsError: The step or the session would have too many parts.
+    """
     if before.status != "running" and before.parts is None:
         raise errors.StepNotRunningError
     parts = before.parts or Parts(None, {})

@@ -10,12 +10,12 @@ from typing import Final, NamedTuple, TypeAlias
 from progress_sse.core.errors import RequestOutOfTimeError, TooManySubscriptionsError
 
 MAX_SUBSCRIPTIONS: Final = 20
-"""Of a session."""
+"""Subscriptions that a session may have."""
 
 MAX_ENDPOINT_CHARS: Final = 2048
 
 MAX_OF_CALLER: Final = 5
-"""Of one caller, to a session."""
+"""Subscriptions to a session that one caller may have."""
 
 
 class Subscription(NamedTuple):
@@ -46,7 +46,12 @@ Subscriptions: TypeAlias = tuple[Subscription, ...]
 
 
 def subscribed(before: Subscriptions, added: Subscription, status: str, now: datetime) -> Subscriptions:
-    """Return the subscriptions with another one, in place of that of its id; those that have expired make room."""
+    """Return the subscriptions with another one, in place of that of its id; those that have expired make room.
+
+    Raises:
+        RequestOutOfTimeError: The session, of that status, is completed.
+        TooManySubscriptionsError: There are too many, or too many of this caller.
+    """
     if status == "completed":
         raise RequestOutOfTimeError
     others = tuple(each for each in before if each.id != added.id and not has_expired(each, now))

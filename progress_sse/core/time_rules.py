@@ -30,7 +30,8 @@ MOST_BEFORE_THE_END: Final = 99
 CUT_MS: Final = 500
 """Milliseconds before its recorded start from which on a step teaches nothing, as its duration is cut."""
 
-_BASES: Final[tuple[TimeBasis, ...]] = ("history", "rate", "declared")  # What a time rests on, the best first.
+_BASES: Final[tuple[TimeBasis, ...]] = ("history", "rate", "declared")
+"""What a time rests on, the best first."""
 
 
 class _Left(NamedTuple):
@@ -41,9 +42,14 @@ class _Left(NamedTuple):
 
 
 class _Rest(NamedTuple):
-    """What is left of the steps that have not succeeded: declared, learned and running, and how that is known.
+    """What is left of the steps that have not succeeded, and what is past.
 
-    `running` has `None` for a step with a rate that is not known yet. `spent_ms` are of all steps that have not failed.
+    Attributes:
+        declared_ms: Milliseconds of all steps that do not run and were declared.
+        learned: Of each step that does not run and was learned.
+        running: Of each step that runs; `None` for one with a rate that is not known yet.
+        bases: How all of it is known; none where nothing is left.
+        spent_ms: Milliseconds that the steps have taken, but for those that failed.
     """
 
     declared_ms: int
@@ -99,7 +105,8 @@ def _is_unfit_to_teach(before: Session, former: StepProgress | None, command: St
 
 
 def _time_of(session: Session, timing: Timing, now: datetime, learned: Learned) -> Time | None:
-    status, former = session.progress.status, session.details.time
+    status = session.progress.status
+    former = session.details.time
     if status == "completed":
         return former and former._replace(percentage=100, finish_at=None)
     if status == "error":
@@ -125,7 +132,8 @@ def _time_of(session: Session, timing: Timing, now: datetime, learned: Learned) 
 def _rest_of(session: Session, now: datetime, learned: Learned) -> _Rest | None:
     """Return what is left; `None` if a step has no estimate, no history and, while it runs, no total."""
     steps = session.progress.steps
-    declared_ms = spent_ms = 0
+    declared_ms = 0
+    spent_ms = 0
     known: list[Points] = []
     running: list[Points | None] = []
     bases: set[TimeBasis] = set()

@@ -44,6 +44,8 @@ MAX_TOTAL_STEPS: Final = 1000
 StepRef: TypeAlias = int | str
 """A step, by its number from 1 or by its name."""
 
+_MORE_THAN_TOTAL: Final = "current: must not be more than total."
+
 Conclusion: TypeAlias = Literal["cancelled"] | None
 """How a failure came about, where it was no error."""
 
@@ -78,6 +80,7 @@ class Envelope(NamedTuple):
         ago_ms: How many milliseconds before it is applied it happened.
         only_if: Where the session must be.
         definitions: The steps of a session that a start creates.
+        max_total_steps: How many steps a session may have.
     """
 
     lease: Attempt | None = None
@@ -102,7 +105,12 @@ def _value(kind: type[AnyType]) -> type[AnyType]:
 
 @_value
 class Update:
-    """What a worker reports, under the name `action`; two of the same content are equal, whatever their envelopes."""
+    """What a worker reports; two of the same content are equal, whatever their envelopes.
+
+    Attributes:
+        action: Its name in requests.
+        envelope: What goes with it.
+    """
 
     action: ClassVar[str]
     envelope: Envelope = field(default=PLAIN, compare=False, repr=False, kw_only=True)
@@ -134,7 +142,11 @@ class Update:
         return self.envelope.only_if
 
     def check_consistency(self) -> None:
-        """Refuse values that contradict each other, by an `InvalidRequestError` that names them."""
+        """Refuse values that contradict each other.
+
+        Raises:
+            InvalidRequestError: Its text names those that do.
+        """
 
 
 @_value
@@ -188,7 +200,8 @@ class Advance(StepUpdate):
 
     def check_consistency(self) -> None:
         """Refuse more than the whole."""
-        _check_count(self.current, self.total)
+        if self.total is not None and self.current > self.total:
+            raise InvalidRequestError(_MORE_THAN_TOTAL)
 
 
 @_value
@@ -298,8 +311,17 @@ class AppendLines(SessionUpdate):
 
 
 UPDATES: Final[tuple[type[Update], ...]] = (
-    *(Start, Complete, Advance, Skip, Beat, ReportPart),
-    *(Finish, Plan, Describe, Acknowledge, AppendLines),
+    Start,
+    Complete,
+    Advance,
+    Skip,
+    Beat,
+    ReportPart,
+    Finish,
+    Plan,
+    Describe,
+    Acknowledge,
+    AppendLines,
 )
 """All kinds."""
 
@@ -308,7 +330,7 @@ def _check_count(current: int | None, total: int | None) -> None:
     if total is not None and current is None:
         raise InvalidRequestError("total: needs a current.")
     if total is not None and current is not None and current > total:
-        raise InvalidRequestError("current: must not be more than total.")
+        raise InvalidRequestError(_MORE_THAN_TOTAL)
 
 
 def _check_conclusion(conclusion: Conclusion, *, is_success: bool) -> None:

@@ -42,11 +42,18 @@ class Workflows:
         self._workflows = {DEFAULT: _padded(_SHIPPED, _SHIPPED_TOTAL_STEPS), **(workflows or {})}
 
     def named(self, name: str = DEFAULT) -> tuple[StepDefinition, ...]:
-        """Return the definitions of a workflow, if there is one of that name."""
+        """Return the definitions of a workflow.
+
+        Raises:
+            UnknownWorkflowError: There is none of that name.
+        """
         if name not in self._workflows:
             raise UnknownWorkflowError
         return self._workflows[name]
 
     def resized(self, total_steps: int) -> tuple[StepDefinition, ...]:
-        """Return the workflow `default`, cut or filled up by numbers; sessions of one size share the definitions."""
+        """Return the workflow `default` cut to `total_steps`, or filled up with steps named by their numbers.
+
+        All sessions with that number of steps share the definitions.
+        """
         return _padded(self.named(), total_steps)

@@ -22,7 +22,8 @@ from progress_sse.store.types import Change, LogEntry, PageCursor, Record, Remem
 class Backend(Protocol):
     """Stores sessions, the transitions in their logs, and the idempotency keys that were used on their ids.
 
-    Every method may raise `StoreUnavailableError`. Reads show committed changes only.
+    Every method may raise `StoreUnavailableError`. Reads show only committed changes, as durable as the backend can
+    make them.
     """
 
     async def open(self) -> None:
@@ -115,14 +116,20 @@ class Lines(Protocol):
         """
 
     async def find_line_key(self, session_id: str, name: str) -> str | None:
-        """Return the digest of the request that brought lines under one of the newest `MAX_LINE_KEYS` keys."""
+        """Return the digest of the request that brought lines under a key, if the key is known.
+
+        The newest `MAX_LINE_KEYS` keys of a session are known, as long as its lines are kept.
+        """
 
 
 class Histories(Protocol):
     """The power to keep what the `Change.lesson` of each run taught."""
 
     async def load(self, profile: str) -> History:
-        """Return how often each cell was taught of a profile, if it is of the `MAX_PROFILES` that were taught last."""
+        """Return how often each cell of a profile was taught; empty if none was.
+
+        The profiles that were taught last are kept, `MAX_PROFILES` of them, and of each at most `MAX_STORED_CELLS`.
+        """
 
     async def forget(self, profile: str, cells: Collection[Cell] | None = None) -> None:
         """Forget these cells of a profile; `None`: all of it."""

@@ -38,7 +38,10 @@ class BackendMonitor:
         return 0.0 if began is None else self._clock.monotonic() - began
 
     async def ping(self) -> None:
-        """Return if a commit would have a chance to succeed now; callers within a second share one answer."""
+        """Return if a commit would have a chance to succeed now.
+
+        Every client may ask, and each ping of a backend can cost a write. So callers within a second share one.
+        """
         if self._clock.monotonic() < self._ping_valid_until:
             return
         if self._ping is None or self._ping.done():

@@ -19,8 +19,9 @@ from progress_sse._internal.histogram import Histogram
 from progress_sse.core import state_machine
 from progress_sse.core.asks import AskKind, AskState, find_ask
 from progress_sse.core.commands import Command, Create, IdempotencyKey
+from progress_sse.core.details import Timing
 from progress_sse.core.errors import ConflictError, KeyReusedError, StoreFullError, StoreUnavailableError
-from progress_sse.core.history import NOTHING_LEARNED
+from progress_sse.core.history import NOTHING_LEARNED, Learned
 from progress_sse.core.log_lines import split_count
 from progress_sse.core.updates import AppendLines
 from progress_sse.store.backend import FullBackend
@@ -35,7 +36,10 @@ MAX_ATTEMPTS: Final = 20
 """How many attempts may conflict with other processes before the store counts as unavailable."""
 
 PAUSES_S: Final = (0.001, 0.02)
-"""Upper bounds of the random pause between attempts, so that no process loses all of them: second, later ones."""
+"""Seconds that a random pause between two attempts lasts at most: after the second, and after any.
+
+They grow, so that one process does not lose to the others at all attempts.
+"""
 
 MAX_APPENDED_LINES: Final = 1000
 """Lines in one commit, unless one request has more: a flood into one session must not delay the others."""
@@ -49,9 +53,15 @@ Answers: TypeAlias = Sequence[Applied | Exception]
 
 
 class BatchCommitter:
-    """Applies batches of commands and commits the changes; counts runs that taught, and lines that were appended.
+    """Applies batches of commands and commits the changes.
 
-    Changes bring the notices that the `notice_makers` make; `on_commit` is called with each.
+    Attributes:
+        commit_seconds: How long commits took.
+        reader_requests: How many requests of readers got to a state here, by kind and state.
+        runs_learned: How many runs taught what they took.
+        line_count: How many lines were appended to logs.
+        notice_makers: Make the notices that changes bring.
+        on_commit: Called with each change once it is committed.
     """
 
     def __init__(
@@ -62,11 +72,19 @@ class BatchCommitter:
         on_commit: Callable[[Change], None] | None,
         learned: LearnedCache | None,
     ) -> None:
-        """Commit to `backend`, and call `on_commit` with each change that was; without `learned`, learn nothing."""
+        """Commit to `backend`.
+
+        Args:
+            backend: Where sessions are stored.
+            monitor: Measures the commits.
+            clock: The time of the commands.
+            on_commit: Called with each change once it is committed.
+            learned: Knows what earlier runs taught; `None`: nothing is learned.
+        """
         self.commit_seconds = Histogram()
         self.reader_requests: Counter[tuple[AskKind, AskState]] = Counter()
-        """How many got to a state here."""
-        self.runs_learned = self.line_count = 0
+        self.runs_learned = 0
+        self.line_count = 0
         self.notice_makers: Sequence[MakeNotices] = ()
         self._backend = backend
         self._monitor = monitor
@@ -79,8 +97,13 @@ class BatchCommitter:
         """Apply the commands in their order, commit their changes, and return the answer to each.
 
         In a commit lines come after the transitions, so a batch that mixes both takes several. If the store fails at
-        one, so do all commands from there on: none is applied after one that was not. A failure at the first raises its
-        error; so do conflicts at each attempt, as `StoreUnavailableError`.
+        one, so do all commands from there on: none is applied after one that was not.
+
+        Raises:
+            StoreUnavailableError: The backend failed at the first commands, or each attempt met a conflict.
+            OutcomeUnknownError: The first change may have been applied, or not.
+            StoreFullError: There is no room for the first change.
+            SignSeenError: The worker that the first command reports as silent has given a sign of life.
         """
         if len(batch) == 1:
             return self._commit(session_id, batch)
@@ -126,12 +149,20 @@ class BatchCommitter:
         """Make one attempt; return `None` if the session is, or may be, in another state than `stored`.
 
         A commit shows whether the state and the keys were as expected. Nothing shows that of a refusal, which is not
-        committed: it counts only if `stored` was loaded after the commands arrived (`is_current`). Keys that are not
-        looked up beforehand (`looks_up_keys`) cost all work on the change, if one was used before.
+        committed.
+
+        Args:
+            session_id: The session that the commands are for.
+            batch: The commands.
+            stored: The session, as loaded or cached.
+            is_current: Whether `stored` was loaded after the commands arrived. Else a refusal does not count.
+            looks_up_keys: Whether to look up each key before its command is applied. Else the commit finds out
+                whether one was used before, and all work on the change is lost if so.
         """
-        learned, profile = self._nothing_learned, _profile_of(stored, batch[0].command)
-        if profile is not None and self._learned is not None:
-            learned = await self._learned.get(profile)
+        learned = self._nothing_learned
+        timing = None if stored is None else stored.session.progress.details.timing
+        if timing is not None or isinstance(batch[0].command, Create):
+            learned = await self._learned_by(timing, batch[0].command)
         makers = self.notice_makers
         if makers:  # Without a call of ours: most sessions have no hook.
             makers = tuple(compress(makers, map(session_id.startswith, map(_PREFIXES, makers))))
@@ -140,12 +171,13 @@ class BatchCommitter:
             answers: Sequence[Applied | Exception] = [builder.apply(batch[0].command, self._clock.now())]
         else:
             answers = await self._apply_all(builder, batch, looks_up_keys=looks_up_keys)
-        if not builder.has_changes and builder.signs:
+        has_changes = builder.has_changes
+        if not has_changes and builder.signs:
             return answers if await self._renew(builder, answers, is_current=is_current) else None
         if not is_current and builder.moved_count < len(batch):
             return None
         try:
-            if builder.has_changes:
+            if has_changes:
                 change = builder.build()
                 self.commit_seconds.add(await self._monitor.timed(self._backend.commit(change)))
                 self._note(builder, change)
@@ -156,6 +188,18 @@ class BatchCommitter:
                 raise
             return None  # A request that is only sent again needs no room: look up the keys.
         return answers
+
+    async def _learned_by(self, timing: Timing | None, command: Command) -> Learned | None:
+        """Return what runs of the session's profile taught, or of the one that it is created with.
+
+        A creation is alone in its batch. `None`: nothing is learned here.
+        """
+        profile = None if timing is None else timing.profile
+        if isinstance(command, Create):
+            profile = command.profile
+        if profile is None or self._learned is None:
+            return self._nothing_learned
+        return await self._learned.get(profile)
 
     def _note(self, builder: ChangeBuilder, change: Change) -> None:
         if change.has_new_details:
@@ -176,7 +220,8 @@ class BatchCommitter:
     async def _apply_all(
         self, builder: ChangeBuilder, batch: Sequence[QueuedCommand], *, looks_up_keys: bool
     ) -> Answers:
-        now, turn_ends_at = self._clock.now(), time.perf_counter() + TURN_S
+        now = self._clock.now()
+        turn_ends_at = time.perf_counter() + TURN_S
         answers: list[Applied | Exception] = []
         for queued in batch:
             if time.perf_counter() > turn_ends_at:
@@ -193,7 +238,10 @@ class BatchCommitter:
     async def _apply_once(
         self, builder: ChangeBuilder, command: Command, key: IdempotencyKey, now: datetime, *, looks_up_key: bool
     ) -> Applied | Exception:
-        """Apply a command unless its key was used before; that of a refusal, which is not committed, is looked up."""
+        """Apply a command that came with a key, unless the key was used before.
+
+        Without a look-up the commit finds out whether it was. A refusal is not committed, so its key is looked up.
+        """
         name = fingerprint(f"{builder.session_id}/{key.key}")
         digest = fingerprint(f"{key.key} {key.digest}")
         if isinstance(command, AppendLines):
@@ -235,23 +283,17 @@ class BatchCommitter:
 
 def _parts(batch: Sequence[QueuedCommand]) -> Iterator[Sequence[QueuedCommand]]:
     """Yield the commands in parts, in each of which lines come last, and at most `MAX_APPENDED_LINES` of them."""
-    part, count = list[QueuedCommand](), 0
+    part: list[QueuedCommand] = []
+    count = 0
     for queued in batch:
         lines = split_count(queued.command.lines) if isinstance(queued.command, AppendLines) else 0
         if count and (not lines or count + lines > MAX_APPENDED_LINES):
             yield part
-            part, count = [], 0
+            part = []
+            count = 0
         part.append(queued)
         count += lines
     yield part
-
-
-def _profile_of(stored: Record | None, command: Command) -> str | None:
-    """Return the profile of the session, or of the one that the command creates: that is alone in its batch."""
-    if isinstance(command, Create):
-        return command.profile
-    timing = None if stored is None else stored.session.progress.details.timing
-    return None if timing is None else timing.profile
 
 
 def _moved_requests(builder: ChangeBuilder) -> Iterator[tuple[AskKind, AskState]]:

@@ -11,7 +11,7 @@ from progress_sse.core.history import NOTHING_LEARNED, Learned, Lesson
 from progress_sse.core.model import Position, Session
 from progress_sse.core.session_filter import Label
 from progress_sse.core.session_rules import check_lines, dated_lines
-from progress_sse.core.updates import AppendLines, Beat, anywhere
+from progress_sse.core.updates import AppendLines, Beat, Update, anywhere
 from progress_sse.store.idempotency import removal_of
 from progress_sse.store.outbox import Notice
 from progress_sse.store.parts_changes import PartsChange, parts_changes
@@ -59,26 +59,35 @@ class MakeNotices(Protocol):
 class ChangeBuilder:
     """Applies commands one after the other to a stored session, and builds the change to commit.
 
-    Without `learned`, what earlier runs of its profile taught, this run teaches nothing either. `record` is the session
-    after the commands so far, which have used the `keys` and `line_keys`. `moved_count` of them made a transition, or
-    brought lines: a commit shows whether they were right.
+    Attributes:
+        session_id: The session that the commands are for.
+        stored: The session before the commands.
+        record: The session after the commands so far.
+        keys: The idempotency keys that they have used, by name.
+        line_keys: Those of the requests that brought lines, by name.
+        moved_count: How many of them made a transition, or brought lines: a commit shows whether they were right.
     """
 
     __slots__ = (
-        *("_entries", "_is_fresh", "_learned", "_lesson", "_lines", "_makers", "_monotonic", "_notices"),
-        *(
-            "_resets_log",
-            "_signs",
-            "_silence",
-            "_steps",
-            "_steps_with_parts",
-            "keys",
-            "line_keys",
-            "moved_count",
-            "record",
-            "session_id",
-            "stored",
-        ),
+        "_entries",
+        "_is_fresh",
+        "_learned",
+        "_lesson",
+        "_lines",
+        "_makers",
+        "_monotonic",
+        "_notices",
+        "_resets_log",
+        "_signs",
+        "_silence",
+        "_steps",
+        "_steps_with_parts",
+        "keys",
+        "line_keys",
+        "moved_count",
+        "record",
+        "session_id",
+        "stored",
     )
 
     def __init__(
@@ -89,6 +98,15 @@ class ChangeBuilder:
         learned: Learned | None = None,
         makers: Sequence[MakeNotices] = (),
     ) -> None:
+        """Start from the stored session.
+
+        Args:
+            session_id: The session that the commands are for.
+            stored: The session before the commands.
+            monotonic: Now, in seconds on the monotonic clock of this process.
+            learned: What earlier runs of its profile taught; `None`: this run teaches nothing either.
+            makers: Make the notices of its transitions.
+        """
         self.session_id = session_id
         self.stored = self.record = stored
         self._is_fresh = False
@@ -111,7 +129,7 @@ class ChangeBuilder:
     @property
     def signs(self) -> tuple[Sign, ...]:
         """The signs of life that the commands gave."""
-        return tuple(self._signs.values()) if self._signs else ()
+        return tuple(self._signs.values())
 
     @property
     def has_changes(self) -> bool:
@@ -120,12 +138,15 @@ class ChangeBuilder:
 
     def build(self) -> Change:
         """Return the change that all commands make together."""
-        stored, record = self.stored, self.record
+        stored = self.stored
+        record = self.record
         expected = stored.position if stored else None
-        has_new_definitions = has_new_details = False
+        has_new_definitions = False
+        has_new_details = False
         parts: tuple[PartsChange, ...] = ()
         if stored is not None and record is not None:
-            before, after = stored.session, record.session
+            before = stored.session
+            after = record.session
             has_new_definitions = after.definitions is not before.definitions
             has_new_details = after.progress.details is not before.progress.details
             if self._steps_with_parts:
@@ -141,7 +162,7 @@ class ChangeBuilder:
             frozenset(self._steps),
             has_new_definitions,
             has_new_details,
-            self.signs,
+            self.signs if self._signs else (),
             self._silence,
             parts,
             self._lesson,
@@ -152,10 +173,12 @@ class ChangeBuilder:
 
     def apply(self, command: Command, now: datetime) -> Applied | Exception:
         """Apply a command and return its result, or the error that refuses it."""
-        before, moved = self.record.session if self.record else None, self.moved_count
+        before = self.record.session if self.record else None
+        moved = self.moved_count
+        only_if = command.envelope.only_if if isinstance(command, Update) else command.only_if
         try:
             outcome = state_machine.apply(self.session_id, before, command, now, self._learned or NOTHING_LEARNED)
-            if not command.only_if(self.record.position if self.record else None):
+            if only_if is not anywhere and not only_if(self.record.position if self.record else None):
                 raise PreconditionFailedError  # Only for a request that would have succeeded [RFC 9110 §13.2.1].
             if outcome.session is None:
                 self.record = None
@@ -165,12 +188,9 @@ class ChangeBuilder:
                 self._advance(outcome.session, outcome)
                 details = outcome.session.progress.details
                 for make in self._makers:
-                    if (details.subscriptions or not make.needs_subscriptions) and (
-                        make.labels is None or not make.labels.isdisjoint(details.labels.items())
-                    ):
-                        assert self.record is not None
-                        encoded = self._entries[-1].data if outcome.event in ("step", "session") else None
-                        self._notices += tuple(make(before, outcome, self.record.position, now, encoded))
+                    has_needed = details.subscriptions or not make.needs_subscriptions
+                    if has_needed and (make.labels is None or not make.labels.isdisjoint(details.labels.items())):
+                        self._add_notices(make, before, outcome, now)
             if outcome.about is not None and outcome.session is not None:
                 if outcome.session.progress.details.claims:
                     self._note_sign(before, outcome.session, outcome.about, now)
@@ -180,10 +200,20 @@ class ChangeBuilder:
             return refusal.with_traceback(None)  # It would refer to the frame that collects the answers, this one too.
         except Exception as error:  # noqa: BLE001  # an error of one command must not fail the others of its batch
             return error
-        return Applied(_effect(command, existed=before is not None), self.record)
+        existed = before is not None
+        effect = _effect(command, existed=existed) if isinstance(command, Create | Delete) else "updated"
+        return Applied(effect, self.record)
+
+    def _add_notices(
+        self, make: MakeNotices, before: Session | None, outcome: state_machine.Outcome, now: datetime
+    ) -> None:
+        """Add the notices that a maker has for the transition that was just made."""
+        assert self.record is not None
+        encoded = self._entries[-1].data if outcome.event in ("step", "session") else None
+        self._notices += tuple(make(before, outcome, self.record.position, now, encoded))
 
     def _append_lines(self, command: AppendLines, now: datetime) -> None:
-        """Append lines, which are signs of life for a lease of their attempt."""
+        """Append the lines, which are signs of life where a lease of their attempt waits for one."""
         assert self.record is not None
         session = self.record.session
         number = check_lines(session, command)
@@ -196,7 +226,8 @@ class ChangeBuilder:
 
     def _note_sign(self, before: Session | None, session: Session, number: int, now: datetime) -> None:
         """Note that the worker of a running step is alive, if it holds a lease: now, whenever what it reports was."""
-        claim, step = session.details.claims.get(number), session.progress.steps[number]
+        claim = session.details.claims.get(number)
+        step = session.progress.steps[number]
         if claim is None or claim.lease_ms is None or step.status != "running":
             return
         stamp = step_rules.timestamp(step_rules.current_time(now, session))
@@ -214,6 +245,7 @@ class ChangeBuilder:
             self._silence = SilenceDemand(command.step, command.silent_ms, self._monotonic)
 
     def _advance(self, session: Session, outcome: state_machine.Outcome) -> None:
+        """Move on to the session after a transition, with the entry of its event; a creation begins a new epoch."""
         if outcome.lesson is not None and self._learned is not None:
             self._lesson = outcome.lesson
         if outcome.is_fresh:
@@ -241,9 +273,7 @@ class ChangeBuilder:
         self.record = Record(session, position)
 
 
-def _effect(command: Command, *, existed: bool) -> Effect:
+def _effect(command: Create | Delete, *, existed: bool) -> Effect:
     if isinstance(command, Delete):
         return "deleted"
-    if isinstance(command, Create):
-        return "replaced" if existed else "created"
-    return "updated"
+    return "replaced" if existed else "created"

@@ -1,6 +1,8 @@
-"""Per-session command queues: while a commit of a session is under way, its further commands wait for the next one.
+"""Per-session command queues.
 
-So a session that many workers report on costs one commit at a time instead of many that conflict.
+While a commit of a session is under way, further commands on that session wait in its queue. The next commit takes all
+of them at once. So a session that many workers report on costs one commit at a time instead of many that conflict. Each
+update is applied to the state that precedes it, and transitions happen in the order in which commands arrive.
 """
 
 import asyncio
@@ -22,7 +24,10 @@ CommandOutcome: TypeAlias = Literal["accepted", "refused", "failed"]
 
 
 class QueuedCommand:
-    """A command, its key, and its answer, which most have before their caller would wait: so they need no future."""
+    """A command, the key that it came with, and its answer.
+
+    Most commands have their answer before their caller would wait for it, and so need no future.
+    """
 
     __slots__ = ("_answer", "_done", "_traceback", "command", "key")
 
@@ -52,7 +57,8 @@ class QueuedCommand:
         if self._answer is None:
             self._done = asyncio.get_running_loop().create_future()
             await self._done
-        answer, traceback = self._answer, self._traceback
+        answer = self._answer
+        traceback = self._traceback
         assert answer is not None
         if isinstance(answer, Exception):
             self._answer = self._traceback = None
@@ -71,9 +77,15 @@ Commit: TypeAlias = Callable[[str, Sequence[QueuedCommand]], Awaitable[Sequence[
 
 
 class CommandQueues:
-    """One queue for each session that has a commit under way; `outcomes` counts the answers by name and outcome."""
+    """One queue for each session that has a commit under way.
+
+    Attributes:
+        keys: The keys of the commands that are queued or being committed.
+        outcomes: How many commands were answered, by name and outcome.
+    """
 
     def __init__(self, commit: Commit) -> None:
+        """Commit each batch by `commit`."""
         self.keys = KeysInFlight()
         self.outcomes: Counter[tuple[str, CommandOutcome]] = Counter()
         self._commit = commit

@@ -9,8 +9,10 @@ def encode_steps(change: Change, record: Record) -> tuple[dict[int, bytes], byte
 
     What transitions contain is not encoded again: all of a step but its parts, of which they contain a few.
     """
-    steps, summary = dict[int, bytes](), None
-    further, known = set(change.steps), record.session.progress.steps
+    steps: dict[int, bytes] = {}
+    summary: bytes | None = None
+    further = set(change.steps)
+    known = record.session.progress.steps
     for entry in change.entries:
         step, summary = session_json.split_transition(entry.data)
         if not entry.step:

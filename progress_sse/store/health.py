@@ -19,7 +19,11 @@ _MAX_KNOWN: Final = 1000
 
 
 class DamageLog:
-    """Logs each damaged session once, and counts them."""
+    """Logs each damaged session once, and counts them.
+
+    Attributes:
+        count: How many were found.
+    """
 
     def __init__(self) -> None:
         self.count = 0
@@ -27,7 +31,8 @@ class DamageLog:
 
     def record(self, what: object, error: BaseException | None) -> None:
         """Record that a stored value cannot be read; `what` names its session or profile, or is a name in an index."""
-        name, now = str(what), time.monotonic()
+        name = str(what)
+        now = time.monotonic()
         met_at = self._met_at.pop(name, None)
         self._met_at[name] = now
         if len(self._met_at) > _MAX_KNOWN:
@@ -41,6 +46,7 @@ class HealthLog:
     """Logs when failures begin and when they end, instead of each failure."""
 
     def __init__(self, subject: str) -> None:
+        """Begin each line with `subject`."""
         self._subject = subject
         self._failed_at: float | None = None
 

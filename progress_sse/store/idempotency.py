@@ -1,4 +1,7 @@
-"""Idempotency keys: which ones are in use, how long they count, and how a repeated request is answered."""
+"""Idempotency keys: which ones are in use, how long they count, and how a repeated request is answered.
+
+Backends store the keys that were used; see ``RememberedKey``.
+"""
 
 from datetime import UTC, datetime
 
@@ -20,10 +23,13 @@ class KeysInFlight:
         """Whether the same request is in flight under the same key."""
         return key is not None and self._digests.get((session_id, key.key)) == key.digest
 
-    def add(self, session_id: str, key: IdempotencyKey | None) -> None:
-        """Reserve a key for a request, until `discard`; with this one or another in flight, it is refused."""
-        if key is None:
-            return
+    def add(self, session_id: str, key: IdempotencyKey) -> None:
+        """Reserve a key for a request, until `discard`.
+
+        Raises:
+            KeyInUseError: The same request is in flight.
+            KeyReusedError: Another request with this key is in flight.
+        """
         if (session_id, key.key) in self._digests:
             raise KeyInUseError if self.has(session_id, key) else KeyReusedError
         self._digests[session_id, key.key] = key.digest
@@ -58,13 +64,15 @@ def oldest_counting_use(now: datetime) -> str:
 
 
 def first_answer(session_id: str, stored: Record | None, command: Command, used: RememberedKey) -> Applied:
-    """Return the answer that a command got when its key was used first, with the session as it is now.
+    """Return the answer that a command got when its key was used first.
 
-    A creation gets the session that it created, even if that was changed or removed since.
+    A creation is answered with the session that it created, even if that was changed or removed since; all others with
+    the session as it is stored now.
     """
     if not isinstance(command, Create):
         return Applied(used.answer, stored)
-    definitions, used_at = command.definitions, datetime.fromisoformat(used.used_at)
+    definitions = command.definitions
+    used_at = datetime.fromisoformat(used.used_at)
     if stored is not None and stored.session.run == used.used_at:  # A run is named by the time of its creation.
         # The workflow may have been redefined since, and steps may have been added.
         definitions = stored.session.definitions[: len(definitions) if command.open_ended else None]

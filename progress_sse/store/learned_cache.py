@@ -62,7 +62,11 @@ class LearnedCache:
         return NOTHING_LEARNED if copy is None else copy.learned
 
     async def fetch(self, profile: str) -> Learned:
-        """Return what was learned of a profile, however long the store takes."""
+        """Return what was learned of a profile, however long the store takes.
+
+        Raises:
+            StoreUnavailableError: The store does not answer.
+        """
         copy = self._valid_copy(profile)
         if copy is None:
             copy = await asyncio.shield(self._begin_read(profile))
@@ -89,7 +93,8 @@ class LearnedCache:
         return read
 
     async def _read(self, profile: str) -> _Copy:
-        read_at, now = self._clock.monotonic(), self._clock.now()
+        read_at = self._clock.monotonic()
+        now = self._clock.now()
         history = await self._backend.histories.load(profile)
         surplus = surplus_of(history, now)
         if surplus:
@@ -120,7 +125,8 @@ class LearnedCache:
 async def _learned_from(history: History, now: datetime) -> Learned:
     """Return what a history teaches, worked out in turns."""
     runs, working_out = learning_from(history, now)
-    steps, turn_ends_at = {}, time.perf_counter() + TURN_S
+    steps = {}
+    turn_ends_at = time.perf_counter() + TURN_S
     for name, step in working_out:
         steps[name] = step
         if time.perf_counter() > turn_ends_at:

@@ -19,14 +19,20 @@ CHECK_INTERVAL_S: Final = 0.25
 """Seconds between two looks at the leases that are due."""
 
 MAX_CONCURRENT: Final = 100
+"""Sessions that are checked at the same time."""
 
 Verdict: TypeAlias = Literal["stalled", "lost"]
 
 
 class LeaseWatcher:
-    """Checks the sessions whose leases are due, and counts its verdicts. Any number of servers may watch one store."""
+    """Checks the sessions whose leases are due. Any number of servers may watch one store.
+
+    Attributes:
+        verdicts: How many workers this server has reported as stalled or lost.
+    """
 
     def __init__(self, store: ProgressStore, clock: Clock) -> None:
+        """Watch the leases of `store`, which is open."""
         self.verdicts: Counter[Verdict] = Counter()
         self._store = store
         self._leases = store.backend.leases

@@ -1,6 +1,7 @@
-"""The signs of life that workers give, and the *lease clock* on which they are due.
+"""The signs of life that workers give, and the clock on which they are due.
 
-It stands still while no server can take reports, so that no worker counts as silent for that.
+A *lease clock* stands still while no server can take reports, so that no worker counts as silent for that. Wall clocks
+play no part in it.
 """
 
 import math
@@ -19,6 +20,7 @@ RETRY_S: Final = 2.0
 """Seconds after which a session is checked again whose check failed, or whose server is gone."""
 
 MAX_OVERDUE: Final = 1000
+"""Sessions that are checked at once."""
 
 
 class Leases(Protocol):
@@ -45,7 +47,11 @@ class Leases(Protocol):
 
 
 class LeaseClock:
-    """The lease clock of one process; silences count at the earliest from `since`, when it last began to move."""
+    """The lease clock of one process.
+
+    Attributes:
+        since: When it last began to move, in its own seconds: silences count from then at the earliest.
+    """
 
     def __init__(self) -> None:
         self.since = 0.0
@@ -91,7 +97,10 @@ class LocalLeases:
             self._schedule(session_id, 0.0)
 
     def on_commit(self, change: Change) -> None:
-        """Note the signs of a change that was committed."""
+        """Note the signs of a change that was committed, and forget those of a session that it removed or replaced.
+
+        A change that does neither needs no call.
+        """
         if change.record is None or change.is_fresh:
             self._signs.pop(change.session_id, None)
             self._checks.plan(change.session_id, math.inf)
@@ -132,7 +141,8 @@ class LocalLeases:
         return {step: self._silence(session_id, step, monotonic) for step in steps}
 
     def _silence(self, session_id: str, step: int, monotonic: float) -> Silence:
-        now, sign = self._clock.at(monotonic), self._signs.get(session_id, {}).get(step)
+        now = self._clock.at(monotonic)
+        sign = self._signs.get(session_id, {}).get(step)
         heard_at = self._clock.since if sign is None else max(sign.at, self._clock.since)
         return Silence(round((now - heard_at) * 1000), None if sign is None else sign.stamp)
 

@@ -15,7 +15,12 @@ Unsubscribe: TypeAlias = Callable[[], None]
 
 @dataclass(frozen=True, slots=True)
 class Topic(Generic[N]):
-    """What a listener is notified of, by an `N` each time; `session_id` is empty for all sessions."""
+    """What a listener is notified of, by an `N` each time.
+
+    Attributes:
+        kind: The changes of a session, the lines of one, or the changes of all sessions.
+        session_id: The session; empty for all.
+    """
 
     kind: Literal["changes", "lines", "all"]
     session_id: str = ""
@@ -27,7 +32,10 @@ def changes_of(session_id: str) -> Topic[Notification]:
 
 
 def lines_of(session_id: str) -> Topic[StoredLines | None]:
-    """Return the topic of a session's log: its newest lines, or none, or `None`, to let the listener read them."""
+    """Return the topic of the lines of a session's log, which end with the newest one.
+
+    Without lines, or as `None`, a notification lets the listener read what is new.
+    """
     return Topic("lines", session_id)
 
 
@@ -36,7 +44,11 @@ ALL_CHANGES: Final[Topic[ChangedSession | None]] = Topic("all")
 
 
 class Listeners(Generic[N]):
-    """The listeners to one kind of topic; `by_name` has those of each session or channel that has any."""
+    """The listeners to one kind of topic.
+
+    Attributes:
+        by_name: Those of each session or channel that has any.
+    """
 
     def __init__(self) -> None:
         self.by_name: dict[str, dict[object, Callable[[N], None]]] = {}

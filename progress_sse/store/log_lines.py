@@ -19,9 +19,13 @@ _KEY_CHARS: Final = 2 * _FINGERPRINT_CHARS
 
 
 class StoredLines(NamedTuple):
-    """Some lines of a session, and the numbers of the oldest one that it keeps and of the newest.
+    """Lines of a session as they are stored.
 
-    `last` is 0 if there was none; `first` is `last + 1` if none is kept.
+    Attributes:
+        epoch: The epoch of the session.
+        first: The number of the oldest line that is kept; `last + 1` if none is.
+        last: The number of the newest line; 0 if there was none.
+        lines: Lines that were asked for.
     """
 
     epoch: str
@@ -39,7 +43,11 @@ def find_digest(keys: str, name: str) -> str | None:
 
 
 def with_keys(keys: str, new: Sequence[LineKey]) -> str:
-    """Return the newest remembered keys with new ones; `ConflictError` if one of the new ones is known."""
+    """Return the remembered keys with new ones; the oldest are forgotten where there are too many.
+
+    Raises:
+        ConflictError: One of the new ones is known.
+    """
     for key in new:
         if find_digest(keys, key.name) is not None:
             raise ConflictError

@@ -59,7 +59,8 @@ class _Keyrings:
         return ring.get(name) if ring else None
 
     def add(self, session_id: str, keys: Sequence[RememberedKey]) -> None:
-        if keys and self._limits.history:  # A ring is never empty.
+        """Store keys, at least one."""
+        if self._limits.history:  # A ring is never empty.
             ring = self._rings.setdefault(fingerprint(session_id), OrderedDict())
             for key in keys:
                 ring[key.name] = replace(key, former_use="")
@@ -111,6 +112,7 @@ class _LineRing:
         return lines
 
     def shown(self, epoch: str, lines: Sequence[NumberedLine]) -> StoredLines:
+        """Return lines with the numbers of the oldest line that is kept and of the newest."""
         return StoredLines(epoch, self.last + 1 - len(self._lines), self.last, lines)
 
     def after(self, n: int) -> Sequence[NumberedLine]:
@@ -140,6 +142,7 @@ class MemoryBackend:
     damage_count = 0
 
     def __init__(self, limits: StorageLimits) -> None:
+        """Start empty, and keep as much as `limits` allow."""
         self._limits = limits
         self._topics = LocalTopics()
         self._set_up()
@@ -166,7 +169,8 @@ class MemoryBackend:
 
     async def load(self, session_id: str) -> Record | None:
         """Return the session, or `None`."""
-        return self._find(session_id)
+        stored = self._sessions.get(session_id)
+        return None if stored is None else stored.record
 
     def _find(self, session_id: str) -> Record | None:
         stored = self._sessions.get(session_id)
@@ -180,24 +184,29 @@ class MemoryBackend:
         stored = self._sessions.get(change.session_id)
         if (stored.record.position if stored else None) != change.expected:
             raise ConflictError
-        for key in change.keys:
-            used = self._keyrings.get(change.session_id, key.name)
-            if key.former_use not in (ANY_USE, used.used_at if used else ""):
-                raise ConflictError
+        if change.keys:
+            self._check_keys(change)
         if change.line_keys and stored is not None and stored.ring is not None and not change.is_fresh:
             with_keys(stored.ring.keys, change.line_keys)
         if change.silence is not None and not self.leases.is_silent(change.session_id, change.silence):
             raise SignSeenError
-        has_lines_alone = change.has_lines_alone
+        has_lines_alone = bool(change.lines) and change.has_lines_alone
         if not has_lines_alone:
             self._apply(change, stored)
-        self.leases.on_commit(change)
+        if change.signs or change.is_fresh or change.record is None:
+            self.leases.on_commit(change)
         if change.notices:
             self.outbox.on_commit(change.notices)
         if not has_lines_alone:
             self._topics.publish(to_notification(change))
         if change.lines and change.record is not None:
             self._topics.publish_lines(change.session_id, self._append(change, change.record))
+
+    def _check_keys(self, change: Change) -> None:
+        for key in change.keys:
+            used = self._keyrings.get(change.session_id, key.name)
+            if key.former_use not in (ANY_USE, used.used_at if used else ""):
+                raise ConflictError
 
     def _append(self, change: Change, record: Record) -> StoredLines:
         stored = self._sessions[change.session_id]
@@ -218,7 +227,8 @@ class MemoryBackend:
             stored.record = change.record
             stored.add(change, self._limits)
         self.lists.update(before, change.record.session.progress if change.record else None)
-        self._keyrings.add(change.session_id, change.keys)
+        if change.keys:
+            self._keyrings.add(change.session_id, change.keys)
         if change.record is None:
             self._keyrings.orphan(change.session_id)
         if change.lesson is not None:

@@ -35,7 +35,8 @@ class SortedKeys(Generic[K]):
         """Add a key that is not there."""
         self._length += 1
         if not self._chunks:
-            self._chunks, self._lasts = [[key]], [key]
+            self._chunks = [[key]]
+            self._lasts = [key]
             return
         at = min(bisect_left(self._lasts, key), len(self._chunks) - 1)
         chunk = self._chunks[at]
@@ -109,14 +110,20 @@ class MemoryIndex:
     forgets_silently = False
 
     def __init__(self, load: Callable[[str], Record | None]) -> None:
+        """Begin empty; `load` returns a session."""
         self._load = load
         self._sets: dict[_Place, SortedKeys[_Key]] = {}
 
     def update(self, before: SessionProgress | None, after: SessionProgress | None) -> None:
         """Replace a session by its next state; `None`: it was not there, or is gone."""
-        if before is not None and after is not None and _is_alike(before, after):
-            return
-        former, latter = _entries_of(before), _entries_of(after)
+        if before is not None and after is not None:
+            has_same_details = before.details is after.details and not after.details.claims  # So no step is stalled.
+            if has_same_details and before.status == after.status and before.created_at == after.created_at:
+                return  # As nearly all changes leave it.
+            if _is_alike(before, after):
+                return
+        former = _entries_of(before)
+        latter = _entries_of(after)
         for place, key in former - latter:
             keys = self._sets[place]
             keys.remove(key)
@@ -158,13 +165,22 @@ class MemoryIndex:
         return +counts
 
     def _find(self, wanted: SessionFilter, state: str | None, limit: int, after: PageCursor | None) -> Iterator[str]:
-        """Yield the ids of the sessions of a list after `after`, in its order, and of others; `limit` are needed."""
+        """Yield the ids of all sessions of a list that follow on `after`, in its order, and perhaps those of others.
+
+        Args:
+            wanted: The list.
+            state: The state that its sessions are in; `None`: any.
+            limit: How many sessions of it the caller needs.
+            after: The end of the page before.
+        """
         end = None if after is None else (after.created_at, after.session_id)
         places = [_ALL, *(("label", *label) for label in wanted.labels)]
         if state is not None:
             places.append(("state", state))
-        fewest, ids = min(map(self._set, places), key=len), self._set(_IDS)
-        start, stop = (wanted.prefix,), end_of_prefix(wanted.prefix)
+        fewest = min(map(self._set, places), key=len)
+        ids = self._set(_IDS)
+        start = (wanted.prefix,)
+        stop = end_of_prefix(wanted.prefix)
         before_stop = None if stop is None else (stop,)
         count = ids.count_between(start, before_stop)
         if count * count > limit * len(fewest):  # So many that the caller soon finds enough of them among the others.
@@ -188,7 +204,7 @@ def _is_of(wanted: SessionFilter, state: str | None, record: Record) -> bool:
 
 
 def _is_alike(before: SessionProgress, after: SessionProgress) -> bool:
-    """Return whether a session is in the same sets as before, as nearly all changes leave it."""
+    """Return whether a session is in the same sets as before."""
     if before.created_at != after.created_at or state_of(before) != state_of(after):
         return False
     return before.details.labels is after.details.labels
@@ -197,7 +213,8 @@ def _is_alike(before: SessionProgress, after: SessionProgress) -> bool:
 def _entries_of(progress: SessionProgress | None) -> set[tuple[_Place, _Key]]:
     if progress is None:
         return set()
-    created_at, session_id = progress.created_at, progress.session_id
+    created_at = progress.created_at
+    session_id = progress.session_id
     labels = (("label", *label) for label in progress.details.labels.items())
     places: Iterator[_Place] = chain((_ALL, ("state", state_of(progress))), labels)
     return {(_IDS, (session_id, created_at)), *((place, (created_at, session_id)) for place in places)}

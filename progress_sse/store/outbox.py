@@ -20,10 +20,17 @@ OVERTAKE_MS: Final = 3_600_000
 """For how long a notice waits for the former ones of its lane, from its commit on."""
 
 LIFETIME_MS: Final = 7 * 86_400_000
+"""For how long a notice is kept, from its commit on."""
+
 MAX_IN_LANE: Final = 20
+"""Notices of one lane that may wait, by default."""
+
 MAX_WAITING: Final = 10_000
 MAX_WAITING_BYTES: Final = 32 * 2**20
+"""Notices of one queue that may wait, and bytes of their bodies."""
+
 MAX_DEAD: Final = 1000
+"""Dead notices that are kept of one queue."""
 
 
 class Notice(NamedTuple):
@@ -238,8 +245,10 @@ class LocalOutbox:
             return False
         entry.claim = ""
         if isinstance(result, Later):
-            entry.due_ms, entry.wait_ms = now_ms + result.wait_ms, result.wait_ms
-            entry.tries, entry.first_try_ms = result.tries, result.first_try_ms
+            entry.due_ms = now_ms + result.wait_ms
+            entry.wait_ms = result.wait_ms
+            entry.tries = result.tries
+            entry.first_try_ms = result.first_try_ms
             queue.plan(entry)
         else:
             queue.remove(taken.notice_id)
@@ -272,7 +281,8 @@ class LocalOutbox:
 
     async def discard(self, _queues: Iterable[str], now_ms: int) -> None:
         """Drop what is old; see `Outbox.discard`."""
-        oldest_ms, gone = now_ms - LIFETIME_MS, list[str]()
+        oldest_ms = now_ms - LIFETIME_MS
+        gone: list[str] = []
         for name, queue in self._queues.items():
             old = [key for key, entry in queue.waiting.items() if entry.notice.made_ms < oldest_ms]
             for key in old:

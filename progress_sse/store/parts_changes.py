@@ -8,9 +8,13 @@ from progress_sse.core.parts import Part, Parts
 
 
 class PartsChange(NamedTuple):
-    """The parts of one step that a change added or changed, in the order of their first report.
+    """The parts of one step after a change.
 
-    `total` is how many parts there will be, if known. With `is_whole` these are all, in place of those so far.
+    Attributes:
+        step: The number of the step.
+        total: How many parts there will be; `None` where no worker reported it.
+        is_whole: Whether `reported` are all of its parts, in place of those so far.
+        reported: Those that the change added or changed, in the order of their first report.
     """
 
     step: int

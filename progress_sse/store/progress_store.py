@@ -1,6 +1,7 @@
 """The store of sessions, over any backend.
 
-Commands wait in their session's queue (``command_queue``) and are committed in batches (``batch_committer``).
+What workers do to a session are `SessionOperations`. Commands wait in their session's queue (``command_queue``) and are
+committed in batches (``batch_committer``).
 """
 
 import asyncio
@@ -30,9 +31,16 @@ class ProgressStore(SessionOperations):
 
     Every operation may raise `StoreUnavailableError`. Each on one session or profile may also raise
     `InvalidSessionIdError`. Each that writes may also raise `OutcomeUnknownError`, `StoreFullError`, and
-    `InvalidRequestError` for values that no session can hold. One that returns was committed, as durably as possible.
+    `InvalidRequestError` for values that no session can hold. An operation that returns has been committed, as durably
+    as the backend can.
 
-    `commands` counts them by name and outcome; `queues`, `committer` and `monitor` have further figures for metrics.
+    Attributes:
+        backend: Where sessions are stored.
+        workflows: Define the steps of sessions that bring none of their own.
+        monitor: Knows whether the backend works, and how long its commits take.
+        committer: Has figures on commits, for metrics.
+        queues: Has figures on commands that wait, for metrics.
+        commands: How many commands there were, by name and outcome.
     """
 
     def __init__(
@@ -44,9 +52,14 @@ class ProgressStore(SessionOperations):
         on_commit: Callable[[Change], None] | None = None,
         learn: bool = True,
     ) -> None:
-        """Work on `backend`; `on_commit` is called with each committed change, and must neither block nor raise.
+        """Work on `backend`.
 
-        With `learn`, the runs of a profile teach what the next ones will take.
+        Args:
+            backend: Where sessions are stored.
+            workflows: Define the steps of sessions that bring none of their own.
+            clock: The clock of all time stamps and measurements.
+            on_commit: Called with each change once it is committed; must neither block nor raise.
+            learn: Whether the runs of a profile teach what the next ones will take.
         """
         self.backend = backend
         self.workflows = workflows or Workflows()
@@ -88,10 +101,13 @@ class ProgressStore(SessionOperations):
         return applied.record
 
     async def cleanup_old_sessions(self, max_age_hours: float = 24) -> int:
-        """Remove sessions created more than `max_age_hours` ago, and return how many.
+        """Remove sessions created more than `max_age_hours` ago, except running ones that were updated since.
 
-        Running ones stay that were updated since, or whose worker holds a lease. Idempotency keys that no longer count
-        and notices that nothing sends are deleted, too.
+        A session whose worker holds a lease counts as updated now. Idempotency keys that no longer count, and notices
+        that are too old, are deleted, too.
+
+        Returns:
+            How many sessions were removed.
         """
         now = self._clock.now()
         await self.backend.forget_keys(oldest_counting_use(now))
@@ -107,12 +123,20 @@ class ProgressStore(SessionOperations):
         )
 
     async def learned(self, profile: str) -> Learned:
-        """Return what the runs of a profile taught, as it is now or was at most ten seconds ago."""
+        """Return what the runs of a profile taught, as it is now or was at most ten seconds ago.
+
+        Raises:
+            InvalidSessionIdError: No profile can have this name: it has the form of a session id.
+        """
         check_session_id(profile)
         return NOTHING_LEARNED if self._learned is None else await self._learned.fetch(profile)
 
     async def forget_learned(self, profile: str) -> None:
-        """Forget what the runs of a profile taught; other processes on the store do so within ten seconds."""
+        """Forget what the runs of a profile taught; other processes on the store do so within ten seconds.
+
+        Raises:
+            InvalidSessionIdError: No profile can have this name.
+        """
         await self.backend.histories.forget(check_session_id(profile))
         if self._learned is not None:
             self._learned.drop(profile)
@@ -122,7 +146,10 @@ class ProgressStore(SessionOperations):
         return await self.backend.load(check_session_id(session_id))
 
     async def read_lines(self, session_id: str, after: int = 0) -> StoredLines | None:
-        """Return the kept lines of a session with a number greater than `after`; `None` if there is no such session."""
+        """Return the lines of a session's log with a greater number than `after`, as far as they are kept.
+
+        Where `after` is negative, these are the newest, so many. `None` stands for a session that does not exist.
+        """
         return await self.backend.lines.read_lines(check_session_id(session_id), after)
 
     async def apply(self, session_id: str, command: Command, key: IdempotencyKey | None = None) -> Applied:
@@ -135,7 +162,8 @@ class ProgressStore(SessionOperations):
             KeyReusedError: The key came with another request before.
             KeyInUseError: The first request with the key is still under way.
         """
-        self.queues.keys.add(session_id, key)
+        if key is not None:
+            self.queues.keys.add(session_id, key)
         queued = QueuedCommand(command, key)
         self.queues.enqueue(session_id, (queued,))
         return await queued.answer()
@@ -159,7 +187,7 @@ class ProgressStore(SessionOperations):
             try:
                 if is_held_up:
                     raise KeyInUseError
-                if not is_own:
+                if not is_own and queued.key is not None:
                     keys.add(session_id, queued.key)
             except ProblemError as refusal:
                 queued.resolve(refusal)

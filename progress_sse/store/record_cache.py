@@ -26,7 +26,7 @@ class RecordCache:
     """Maps session ids to records, and keeps those used last. Its owner has to keep the records current."""
 
     def __init__(self, max_bytes: int = DEFAULT_BYTES) -> None:
-        """Keep `max_bytes` of all records together, by a rough estimate."""
+        """Start empty; `max_bytes` is the limit for all records together, by a rough estimate."""
         self._max_bytes = max_bytes
         self._bytes = 0
         self._kept: OrderedDict[str, tuple[Record, int, int]] = OrderedDict()
@@ -50,14 +50,16 @@ class RecordCache:
     def put(self, session_id: str, record: Record, revision: int = 0) -> None:
         """Cache `record`, and evict the least recently used ones if there is no room.
 
-        One that exceeds the whole limit evicts only the previous such record: others would be read again each time.
+        A record that exceeds the whole limit replaces the previous such record and evicts no others. Without that, it
+        and all the records that it evicts would be read again each time.
         """
         self.drop(session_id)
         size = estimated_bytes(record)
         if size > self._max_bytes:
             if self._oversized is not None:
                 self.drop(self._oversized)
-            self._oversized, size = session_id, 0
+            self._oversized = session_id
+            size = 0
         self._kept[session_id] = record, size, revision
         self._unused.discard(session_id)
         self._bytes += size
@@ -83,7 +85,7 @@ def estimated_bytes(record: Record) -> int:
     definitions = record.session.definitions
     chars = sum(len(definition.name) for definition in definitions)
     chars += sum(len(step.message) + len(step.error) for step in steps)
-    details = record.session.details
+    details = record.session.progress.details
     if details is not NO_DETAILS:
         chars += MAX_DETAILS_BYTES + len(details.error or "") + _CLAIM_CHARS * len(details.claims)
         chars += 0 if details.timing is None else _UNTAUGHT_CHARS * len(details.timing.untaught)

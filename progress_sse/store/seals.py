@@ -3,9 +3,9 @@
 Any program may write into a file of SQLite or a Redis, and a disk may fail. A value that was changed may be no JSON, or
 JSON with which a rule fails later. A seal finds all of that at the read, at less than the cost of parsing.
 
-A session's JSON in lists, its definitions, its details and its steps have a seal. That of the first covers the other
-columns or fields of the session, too, except its epoch, which changes without the rest. Transitions and log lines,
-whose bytes are limited, have their checksum beside them.
+The JSON of a session in lists, its definitions, its details and each of its steps are stored behind a seal. The seal of
+the first one covers the other columns or fields of the session, too, except its epoch, which changes without the rest.
+Transitions and log lines, whose bytes are limited, have their checksum beside them.
 """
 
 from typing import Final
@@ -27,7 +27,11 @@ def sealed(data: bytes, session_id: str, place: object) -> bytes:
 
 
 def unsealed(value: object, session_id: str, place: object) -> bytes:
-    """Return the value that `sealed` took; `ValueError` if it was changed, or written for another place."""
+    """Return the value that `sealed` took.
+
+    Raises:
+        ValueError: It is not as it was written, or was written for another place.
+    """
     if isinstance(value, bytes):
         data = value[_HEX_DIGITS:]
         if value[:_HEX_DIGITS] == b"%08x" % checksum(data, session_id, place):
@@ -41,7 +45,11 @@ def header(offset: object, status: object, current_step: object, created_at: obj
 
 
 def checked_position(epoch: object, offset: object) -> Position:
-    """Return the position of a stored session, whose epoch has no seal; `ValueError` if it is none."""
+    """Return the position of a stored session, whose epoch has no seal.
+
+    Raises:
+        ValueError: It is none.
+    """
     if not (isinstance(epoch, str) and epoch.isascii() and epoch.isalnum() and type(offset) is int):
         raise ValueError("its epoch is none")
     return Position(epoch, offset)

@@ -63,13 +63,21 @@ class SessionOperations(ABC):
     ) -> SessionProgress:
         """Create a `pending` session. All its readers may read title, labels, links and `accepts`.
 
-        It has the `steps`, those of the `workflow` of that name, or else `total_steps`, of which the workflow `default`
-        names as many as it defines. An `open_ended` session begins without steps, unless it is given some. Steps may
-        be added to it, and `finish_session` alone completes it.
-
-        With `replace` it takes the place of a session of that id, whose event ids are never used again. `accepts` is
-        what readers may ask of its worker. `profile` is the name, in the form of a session id, under which its steps
-        are learned from run to run; `None` is the name of its workflow, if it has one.
+        Args:
+            session_id: See `model.check_session_id`.
+            total_steps: How many steps it has. The workflow `default` names as many of them as it defines. Ignored if
+                `steps` or `workflow` is given, and for an open-ended session, which begins without steps then.
+            steps: The session's own step definitions.
+            workflow: The name of the workflow to take the steps from, unless `steps` are given.
+            replace: Whether to replace an existing session of that id, whose event ids are never used again.
+            title: Its name for people.
+            labels: Texts by which it is found.
+            links: Pages about it.
+            open_ended: Whether steps may be added, so that `finish_session` alone completes it.
+            accepts: What readers may ask of its worker.
+            attempt_id: The attempt of the worker that creates it.
+            profile: The name, in the form of a session id, under which its steps are learned from run to run; `None`
+                is the name of its workflow, if it has one.
 
         Raises:
             SessionExistsError: The session exists, and `replace` is false.
@@ -112,13 +120,22 @@ class SessionOperations(ABC):
         """Start a step, also one that was started before; creates the session if it does not exist.
 
         By a name it starts the first step of that name. An open-ended session gets a step where it has none of the
-        name, and, with `append`, even if it has one. A session that it creates by a name is open-ended.
+        name. A session that it creates by a name is open-ended.
 
-        `timeout_ms` is how long the step may take; `None` and 0 mean the timeout of its definition. `estimated_ms` is
-        how long a step that is added is expected to take. After `lease_ms` without a report or `beat` the step counts
-        as stalled, after `lost_after_ms` as lost; `None` means never. `lease_ms` is from 1000 to 3600000 and needs an
-        `attempt_id`; `lost_after_ms` is at least `lease_ms`. A step with `parts_total` parts, at most 200, has their
-        progress, and ends by itself with the last of them.
+        Args:
+            session_id: See `model.check_session_id`.
+            step: The step.
+            timeout_ms: Milliseconds that it may take; `None` and 0 mean the timeout of its definition.
+            append: Whether to add a step to an open-ended session even if it has one of that name.
+            estimated_ms: Milliseconds that a step that is added is expected to take; `None` is the default.
+            attempt_id: See the class.
+            lease_ms: Milliseconds without a report or `beat` after which the step counts as stalled, from 1000 to
+                3600000; needs an `attempt_id`. `None` means never.
+            lost_after_ms: Milliseconds without a report or `beat` after which it counts as lost, at least `lease_ms`.
+                `None` means never.
+            ago_ms: See the class.
+            parts_total: How many parts it has, at most 200: its progress is that of its parts, and it ends by itself
+                with the last of them. `None` means that this is not known.
 
         Raises:
             TooManyStepsError: The session would have too many steps.
@@ -199,8 +216,19 @@ class SessionOperations(ABC):
     ) -> SessionProgress:
         """Report one part of a step that many workers do at once; an identical report changes nothing.
 
-        A part that begins lets a step of which all parts had ended run again, unless the session is over. The name of
-        a part has at most 100 characters, `message` and `error` at most 200; `current` is from 0 to `total`.
+        A part that begins lets a step of which all parts had ended run again, unless the session is over.
+
+        Args:
+            session_id: See `model.check_session_id`.
+            step: The step.
+            part: The name of the part, of 1 to 100 characters.
+            status: Whether the part runs, or how it ended.
+            current: How far it is, from 0 to `total`.
+            total: `None` where it is unknown.
+            message: A text for people, of at most 200 characters.
+            error: Why it failed, in at most 200 characters.
+            attempt_id: See the class.
+            ago_ms: See the class.
 
         Raises:
             TooManyPartsError: The step or the session would have too many parts.

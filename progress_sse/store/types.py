@@ -15,6 +15,7 @@ from progress_sse.store.parts_changes import PartsChange
 from progress_sse.wire import session_json
 
 Effect: TypeAlias = Literal["updated", "created", "replaced", "deleted"]
+"""The effect of a command that was applied."""
 
 
 @dataclass(slots=True)
@@ -39,10 +40,12 @@ class Record:
 
 
 class Applied(NamedTuple):
-    """The answer to a command that was applied, or that came with a key used before: then the effect is the first one.
+    """The answer to a command that was applied, or that came with a key used before.
 
-    `record` is the session just after the command; `None` once it is deleted. For a key used before, it is the session
-    that was created the first time; of other commands, the session as it is now.
+    Attributes:
+        effect: The effect of the command; for a remembered key, its effect the first time.
+        record: The session just after the command; `None` once it is deleted. For a remembered key, the session that
+            was created the first time; of other commands, the session as it is now.
     """
 
     effect: Effect
@@ -50,7 +53,13 @@ class Applied(NamedTuple):
 
 
 class LogEntry(NamedTuple):
-    """One transition in a session's log, with the data of its event; `step` is 0 if it changed none."""
+    """One transition in a session's log.
+
+    Attributes:
+        offset: The offset of its position.
+        step: The number of the step that changed; 0 if the session changed and none of its steps.
+        data: The data of its event, as `session_json.encode_transition` or `encode_session_event` writes it.
+    """
 
     offset: int
     step: int
@@ -62,6 +71,7 @@ KEY_LIFETIME: Final = timedelta(hours=24)
 
 
 ANY_USE: Final = "*"
+"""Stands for any former use of a key, or none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +81,9 @@ class RememberedKey:
     Attributes:
         name: Fingerprint of the session id and the key.
         digest: Fingerprint of the key and the request as parsed, which shows whether a request is the same again.
-        epoch: That of the session after the request; empty if the session was removed.
+        answer: The effect of the request.
+        epoch: The epoch of the session after the request; empty if the session was removed.
+        used_at: Time stamp of the use, by which the key is deleted in the end.
         former_use: In a `Change`, the `used_at` that is stored under the name so far; empty if there is none, `ANY_USE`
             if that does not matter.
     """
@@ -85,7 +97,11 @@ class RememberedKey:
 
 
 def checked_key(key: RememberedKey) -> RememberedKey:
-    """Return a key that was stored; `ValueError` if another program has changed it."""
+    """Return a key that was stored.
+
+    Raises:
+        ValueError: It is none: another program has changed it.
+    """
     are_texts = all(isinstance(each, str) for each in (key.digest, key.epoch, key.used_at))
     if not (are_texts and key.answer in get_args(Effect) and (not key.epoch or key.epoch.isalnum())):
         raise ValueError("an idempotency key is none")
@@ -103,9 +119,14 @@ def new_epoch() -> str:
 
 
 class Sign(NamedTuple):
-    """A sign of life of the worker that holds the lease of a step; the next one is due within `lease_ms`.
+    """A sign of life of the worker that holds the lease of a step.
 
-    `monotonic` is the time of `stamp` on this process's clock, in seconds. The first one makes the step live.
+    Attributes:
+        step: The number of the step.
+        stamp: When it was given, as a time stamp.
+        monotonic: The same, in seconds on the monotonic clock of this process.
+        lease_ms: Milliseconds within which the next one is due.
+        is_first: Whether the step was not live before.
     """
 
     step: int
@@ -116,7 +137,13 @@ class Sign(NamedTuple):
 
 
 class SilenceDemand(NamedTuple):
-    """That the worker of a step has given no sign for `ms` until now (`monotonic`), as a commit has to check."""
+    """That the worker of a step has given no sign for so long, as a commit has to check.
+
+    Attributes:
+        step: The number of the step.
+        ms: Milliseconds on the lease clock.
+        monotonic: Now, in seconds on the monotonic clock of this process.
+    """
 
     step: int
     ms: int
@@ -134,6 +161,7 @@ class Change(NamedTuple):
     """A change to commit, completely or not at all.
 
     Attributes:
+        session_id: The session to change.
         expected: The position at which the session must be; `None`: the session must not exist.
         record: The session afterwards; `None` removes it, with its log.
         is_fresh: Whether a new epoch begins, which replaces the log and the steps of the former one.
@@ -145,6 +173,9 @@ class Change(NamedTuple):
         resets_log: Whether a transition has no entry, as only a snapshot shows it. The entries are those after it, and
             the log so far is dropped: it cannot be replayed across that transition.
         steps: The numbers of further steps of `record` that differ from the stored ones: those that a snapshot shows.
+        has_new_definitions: Whether the definitions differ from the stored ones.
+        has_new_details: Whether the details differ from the stored ones.
+        signs: Signs of life that come with it.
         silence: What it states is true only after such a silence.
         parts: What the entries make of the parts of their steps, which they contain a few of.
         lesson: What the session teaches about its profile. A store that cannot learn it within the commit does so
@@ -189,9 +220,13 @@ class Change(NamedTuple):
 class Notification(NamedTuple):
     """The change that a commit made, for the listeners of its session.
 
-    `record` is the session afterwards; `None` if it was removed. `entries` are the transitions up to its position, from
-    offset 1 on if the epoch `is_fresh`. A listener that misses some before them has met a gap, and uses `record`
-    instead. Where only a snapshot shows the change (`is_told_whole`), a missing transition is no gap.
+    Attributes:
+        session_id: The session that changed.
+        record: The session afterwards; `None` if it was removed.
+        is_fresh: Whether a new epoch began; the offsets of `entries` then start at 1.
+        entries: The transitions up to the position of `record`. A listener that misses some before them has met a gap,
+            and uses `record` instead.
+        is_told_whole: Whether only a snapshot shows the change, so that a missing transition is no gap.
     """
 
     session_id: str
@@ -207,7 +242,12 @@ def to_notification(change: Change) -> Notification:
 
 
 class ChangedSession(NamedTuple):
-    """That a session has changed, for listeners to all; `status` is that after the change, `None` if removed."""
+    """That a session has changed, for listeners to all.
+
+    Attributes:
+        session_id: The session.
+        status: Its status after the change; `None` if it was removed.
+    """
 
     session_id: str
     status: SessionStatus | None
@@ -215,7 +255,12 @@ class ChangedSession(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SessionSummary:
-    """A session as the list shows it; `listed` is its JSON there, `state` one of the `STATES`."""
+    """A session as the list shows it.
+
+    Attributes:
+        state: One of the `STATES`.
+        listed: Its JSON in the list.
+    """
 
     session_id: str
     state: str
@@ -250,7 +295,7 @@ class SessionSummary:
 
 @dataclass(frozen=True, slots=True)
 class PageCursor:
-    """The last session of a page of the list."""
+    """The end of a page of the list: its last session."""
 
     created_at: str
     session_id: str

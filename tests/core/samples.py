@@ -105,6 +105,7 @@ def lost_session(*, attempt_id: str = "a") -> Session:
 
 
 def open_ended(*names: str) -> Session:
+    """An open-ended session with steps of these names, none of which was started; created at T0."""
     return after(None, Create(tuple(map(StepDefinition, names)), open_ended=True), now=T0)
 
 

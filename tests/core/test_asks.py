@@ -319,7 +319,9 @@ def _made(command: Callable[..., Command], **given_values: st.SearchStrategy[obj
     return st.fixed_dictionaries(given_values).map(lambda values: command(**values))
 
 
-_steps, _ids, _texts = st.integers(1, 3), st.sampled_from("abcd"), st.sampled_from([None, "", "m"])
+_steps = st.integers(1, 3)
+_ids = st.sampled_from("abcd")
+_texts = st.sampled_from([None, "", "m"])
 _conclusions = st.sampled_from([None, "cancelled"])
 asks = _made(Ask, kind=st.sampled_from(["cancel", "retry"]), ask_id=_ids, step=st.none() | _steps, reason=_texts)
 acknowledgements = _made(
@@ -352,7 +354,8 @@ def test_requests_only_move_on(is_open_ended: bool, commands: list[Command]) -> 
             session = after(session, command)
         except ProblemError:
             continue
-        requests, progress = session.details.requests, session.progress
+        requests = session.details.requests
+        progress = session.progress
         known = {each.id: each for each in requests}
         assert len(known) == len(requests)
         for former in before.details.requests:

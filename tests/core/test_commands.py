@@ -30,8 +30,16 @@ from tests.core.samples import DEFINITIONS, T2, sent, session_with
 A_PART = ReportPart(1, "a", "running")
 LEASED = sent(Start(1), attempt_id="a", lease_ms=1000)
 UPDATES: list[Command] = [
-    *(Start(1), Complete(1), Advance(1, 1), Skip(1), Beat(1), A_PART),
-    *(Finish(), Plan(DEFINITIONS), Describe(), Acknowledge("c", "seen")),
+    Start(1),
+    Complete(1),
+    Advance(1, 1),
+    Skip(1),
+    Beat(1),
+    A_PART,
+    Finish(),
+    Plan(DEFINITIONS),
+    Describe(),
+    Acknowledge("c", "seen"),
 ]
 ON_STEPS = UPDATES[:6]
 WITH_DETAILS: list[Command] = [Create(DEFINITIONS), Describe()]
@@ -112,6 +120,7 @@ def _with_value(command: Any, name: str, value: Any) -> Command:
 
 
 def refuse(command: Command, reason: str) -> None:
+    """Make sure that the command is refused."""
     with pytest.raises(InvalidRequestError, match=reason):
         check_command(command)
 

@@ -56,6 +56,7 @@ class TestUrl:
 
 
 def size_of(details: Details) -> int:
+    """The bytes of its JSON that count toward the limit."""
     said: dict[str, object] = {
         "title": details.title,
         "labels": details.labels,

@@ -70,8 +70,10 @@ class TestWeighed:
 @given(samples, st.integers(1, 100))
 def test_the_next_duration_may_exceed_all_before(weights: list[tuple[int, int]], count: int) -> None:
     """By up to half as much again as lies between the middle one and the longest."""
-    longest_ms, middle_ms = weights[-1][0], quantile(weighed(weights), 50)
-    before, tail = with_tail(weights, count)[: len(weights)], with_tail(weights, count)[len(weights) :]
+    longest_ms = weights[-1][0]
+    middle_ms = quantile(weighed(weights), 50)
+    before = with_tail(weights, count)[: len(weights)]
+    tail = with_tail(weights, count)[len(weights) :]
     assert before == weights
     assert longest_ms <= tail[0][0] <= tail[-1][0] == longest_ms + (longest_ms - middle_ms) * 15 // 10
     assert sum(weight for _, weight in tail) <= sum(weight for _, weight in weights) / count

@@ -28,6 +28,7 @@ def lessons_of(*seconds: float, name: str = "a") -> list[Lesson]:
 
 
 def taught(seconds: float, name: str = "a") -> Lesson:
+    """What one run of one step teaches."""
     job = Job.started(*declared(None), profile="p")
     lesson = present(job.end(seconds, 1).lesson)
     return lesson._replace(
@@ -41,6 +42,7 @@ def names_in(outcome: Outcome) -> list[str]:
 
 
 def history_of(lessons: Sequence[Lesson]) -> Counter[Cell]:
+    """How often each cell was taught."""
     return Counter(cell for lesson in lessons for cell in lesson.cells)
 
 

@@ -25,7 +25,8 @@ def of(command: Command, attempt_id: str = "a") -> Command:
     return sent(command, attempt_id=attempt_id)
 
 
-STALL, LOSE = Stall(1, timestamp(T0), 1000), Lose(1, 2000)
+STALL = Stall(1, timestamp(T0), 1000)
+LOSE = Lose(1, 2000)
 FAIL = Complete(1, success=False, error="disk full")
 END_BADLY = Finish(success=False, error="no")
 

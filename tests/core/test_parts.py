@@ -41,6 +41,7 @@ def step_of(session: Session, number: int = 1) -> StepProgress:
 
 
 def parts_of(session: Session) -> dict[str, Part]:
+    """The parts of its first step, by name."""
     return dict(present(step_of(session).parts).by_name)
 
 
@@ -282,7 +283,8 @@ class TestAttempt:
 
     def test_makes_a_stalled_step_live(self) -> None:
         """Even if it repeats what the part is."""
-        start, report = (sent(Start(1), attempt_id="a", lease_ms=1000), ReportPart(1, "p", "running"))
+        start = sent(Start(1), attempt_id="a", lease_ms=1000)
+        report = ReportPart(1, "p", "running")
         stalled = after(None, start, report, Stall(1, timestamp(T0), 1000), now=T0)
         assert step_of(after(stalled, report)).liveness == Liveness("live", timestamp(T2))
 
@@ -334,7 +336,8 @@ statuses = st.sampled_from(["running", "success", "error"])
 @given(st.none() | st.integers(1, 5), st.lists(st.tuples(names, statuses), max_size=30))
 def test_every_part_is_counted_once(total: int | None, reports: list[tuple[str, PartStatus]]) -> None:
     """Whatever order the reports of the workers take, the counts are those of the last accepted words."""
-    session, words = started(total), dict[str, PartStatus]()
+    session = started(total)
+    words = dict[str, PartStatus]()
     for name, status in reports:
         try:
             session = after(session, ReportPart(1, name, status))
@@ -345,7 +348,8 @@ def test_every_part_is_counted_once(total: int | None, reports: list[tuple[str, 
             assert session.progress.status == "error"
             continue
         words[name] = status
-        step, last_words = step_of(session), list(words.values())
+        step = step_of(session)
+        last_words = list(words.values())
         counts = PartCounts(last_words.count("running"), last_words.count("success"), last_words.count("error"))
         assert step.parts is not None
         assert step.parts.counts == counts

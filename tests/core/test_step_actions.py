@@ -98,7 +98,8 @@ class TestCancelledStep:
         assert statuses(after(session, replace(cancelled, conclusion=None))) == {1: "error"}
 
 
-FAILED, CANCELLED = Complete(1, success=False), Complete(1, success=False, conclusion="cancelled")
+FAILED = Complete(1, success=False)
+CANCELLED = Complete(1, success=False, conclusion="cancelled")
 
 
 class TestConclusionOfSteps:

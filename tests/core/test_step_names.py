@@ -11,7 +11,8 @@ from progress_sse.core.state_machine import apply, with_nothing_started
 from progress_sse.core.updates import Advance, Beat, Complete, Skip, Start, StepUpdate
 from tests.core.samples import T1, T2, after, is_refused, open_ended, published, sent, session_with, statuses
 
-A, B = "a", "b"
+A = "a"
+B = "b"
 
 
 def start(name: str = A, *, append: bool = False) -> Start:

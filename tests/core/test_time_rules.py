@@ -22,7 +22,8 @@ from tests.core.timed import Job, at, declared, ends, learned, points
 from tests.harness.presence import present
 from tests.harness.vectors import CORPUS
 
-A, C = "a", "c"
+A = "a"
+C = "c"
 
 
 class TestDeclared:
@@ -244,7 +245,8 @@ class Run:
 
     def __init__(self, steps: tuple[StepDefinition, ...], known: Learned, *, is_timed: bool = True) -> None:
         """Create it, open-ended where there are no steps."""
-        self.now, self.known = T0, known
+        self.now = T0
+        self.known = known
         creation = Create(steps, open_ended=not steps, accepts=("cancel",), is_timed=is_timed)
         session = present(apply("s", None, creation, T0, known).session)
         self.session: Session = session
@@ -273,7 +275,9 @@ class Run:
         return [number for number in numbers if number not in steps or steps[number].status != "success"]
 
     def is_known(self, number: int) -> bool:
-        definition, step = self.session.definitions[number - 1], self.session.progress.steps.get(number)
+        """Whether anything is known of what a step takes."""
+        definition = self.session.definitions[number - 1]
+        step = self.session.progress.steps.get(number)
         has_rate = step is not None and step.advance is not None and bool(step.advance.total)
         return has_rate or definition.estimated_ms is not None or self.known.of(definition.name) is not None
 
@@ -285,10 +289,12 @@ def test_the_time_never_falls_and_is_100_at_the_end_alone(
     steps: tuple[StepDefinition, ...], known: Learned, sent: list[tuple[Command, int]]
 ) -> None:
     """Whatever comes, though the clock is set back, and the time is unknown in between."""
-    run, least = Run(steps, known), 0
+    run = Run(steps, known)
+    least = 0
     for command, passed in sent:
         before, may_fall = run.apply(command, passed)
-        status, time = run.session.progress.status, run.time
+        status = run.session.progress.status
+        time = run.time
         if may_fall:
             least = 0
         elif before.progress.status == "completed" != status:
@@ -338,7 +344,8 @@ def test_a_time_is_there_only_while_all_of_it_is_known(
 @given(definitions, commands)
 def test_a_time_changes_nothing_else(steps: tuple[StepDefinition, ...], sent: list[tuple[Command, int]]) -> None:
     """A session with a time and one without are the same but for it."""
-    timed, plain = Run(steps, NOTHING_LEARNED), Run(steps, NOTHING_LEARNED, is_timed=False)
+    timed = Run(steps, NOTHING_LEARNED)
+    plain = Run(steps, NOTHING_LEARNED, is_timed=False)
     for command, passed in sent:
         timed.apply(command, passed)
         plain.apply(command, passed)

@@ -22,6 +22,7 @@ LATER = T0 + timedelta(hours=1)
 
 
 def ago(moment: datetime, now: datetime = LATER) -> int:
+    """Milliseconds from `moment` to `now`."""
     return (now - moment) // timedelta(milliseconds=1)
 
 
@@ -98,9 +99,11 @@ class TestClock:
     @example([(Create(DEFINITIONS), 0.0), (LEASED, 0.0), (Lose(1, 1000), 2.5), (LATE_SIGN, 2.5)])
     def test_no_time_goes_back(self, timed: list[tuple[Command, float]]) -> None:
         """Whatever is said, and whenever."""
-        session, now = None, T0
+        session: Session | None = None
+        now = T0
         for command, seconds in timed:
-            before, now = session, now + timedelta(seconds=seconds)
+            before = session
+            now += timedelta(seconds=seconds)
             with suppress(ProblemError):
                 outcome = apply("s", session, command, now)
                 session = outcome.session

@@ -15,6 +15,7 @@ from tests.core.samples import T0
 
 
 def at(seconds: float) -> datetime:
+    """So many seconds after the creation."""
     return T0 + timedelta(seconds=seconds)
 
 
@@ -32,6 +33,7 @@ def learned(runs: int, **steps: Points) -> Learned:
 
 
 def learned_from(history: History, now: datetime) -> Learned:
+    """Return what a history teaches at this time: the older a week, the less it weighs."""
     runs, steps = learning_from(history, now)
     return Learned(runs, dict(steps))
 

@@ -38,9 +38,12 @@ def moved(
     keys: Sequence[RememberedKey] = (),
 ) -> Change:
     """Change `steps`, one transition each, on top of `before`; without steps, only store `keys`."""
-    session, position, entries = before.session, before.position, []
+    session = before.session
+    position = before.position
+    entries = []
     for number in steps:
-        session, position = _with_step(session, number, message, status), position._replace(offset=position.offset + 1)
+        session = _with_step(session, number, message, status)
+        position = position._replace(offset=position.offset + 1)
         entries.append(LogEntry(position.offset, number, session_json.encode_transition(session, number)))
     record = Record(session, position)
     return Change(session.progress.session_id, before.position, record, entries=tuple(entries), keys=tuple(keys))

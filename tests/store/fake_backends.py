@@ -26,13 +26,22 @@ class ContestedBackend:
 
     def __init__(self, backend: FullBackend) -> None:
         self.conflicts = 0
-        self.open, self.aclose, self.ping = backend.open, backend.aclose, backend.ping
-        self.cached_record, self.find_idempotency_key = backend.cached_record, backend.find_idempotency_key
-        self.replay, self.expire, self.forget_keys = backend.replay, backend.expire, backend.forget_keys
+        self.open = backend.open
+        self.aclose = backend.aclose
+        self.ping = backend.ping
+        self.cached_record = backend.cached_record
+        self.find_idempotency_key = backend.find_idempotency_key
+        self.replay = backend.replay
+        self.expire = backend.expire
+        self.forget_keys = backend.forget_keys
         self.subscribe = backend.subscribe
-        self.lists, self.lines = backend.lists, backend.lines
-        self.histories, self.leases, self.outbox = backend.histories, backend.leases, backend.outbox
-        self.damage_count, self._backend = backend.damage_count, backend
+        self.lists = backend.lists
+        self.lines = backend.lines
+        self.histories = backend.histories
+        self.leases = backend.leases
+        self.outbox = backend.outbox
+        self.damage_count = backend.damage_count
+        self._backend = backend
 
     async def load(self, session_id: str) -> Record | None:
         record = await self._backend.load(session_id)
@@ -80,7 +89,8 @@ class OvertakenBackend(ContestedBackend):
     before_commit: Callable[[], Awaitable[object]] | None = None
 
     async def commit(self, change: Change) -> None:
-        meanwhile, self.before_commit = self.before_commit, None
+        meanwhile = self.before_commit
+        self.before_commit = None
         if meanwhile is not None:
             await meanwhile()
         await super().commit(change)

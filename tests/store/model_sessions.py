@@ -37,9 +37,12 @@ class ModelSessions:
     def copy(self) -> "ModelSessions":
         """The sessions as they are now."""
         copied = ModelSessions(knows_runs=self._knows_runs)
-        copied.sessions, copied.offsets, copied.heard_at = dict(self.sessions), dict(self.offsets), dict(self.heard_at)
+        copied.sessions = dict(self.sessions)
+        copied.offsets = dict(self.offsets)
+        copied.heard_at = dict(self.heard_at)
         copied.lines = Counter(self.lines)
-        copied.histories, copied._taught = deepcopy(self.histories), set(self._taught)
+        copied.histories = deepcopy(self.histories)
+        copied._taught = set(self._taught)
         return copied
 
     def apply(
@@ -90,7 +93,8 @@ class ModelSessions:
     def _note_sign(self, session_id: str, number: int, clock: ManualClock) -> None:
         """Each report is a sign when it arrives."""
         session = self.sessions[session_id]
-        step, claim = session.progress.steps[number], session.details.claims.get(number)
+        step = session.progress.steps[number]
+        claim = session.details.claims.get(number)
         if claim is None or claim.lease_ms is None or step.status != "running":
             return
         self.heard_at[session_id, number] = clock.monotonic()

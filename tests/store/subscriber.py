@@ -46,7 +46,8 @@ class Subscriber:
         if record is None:
             self.shown = None
             return
-        epoch, entries = record.position.epoch, notification.entries
+        epoch = record.position.epoch
+        entries = notification.entries
         if epoch != self.position.epoch or self.shown is None:
             assert epoch not in {each.epoch for each in self.bodies}
             assert notification.is_fresh or self._meets_gaps
@@ -80,7 +81,8 @@ class Subscriber:
         self._show(fold(self.shown, json.loads(entry.data)), position)
 
     def _show(self, shown: dict[str, Any], position: Position) -> None:
-        self.shown, self.position = shown, position
+        self.shown = shown
+        self.position = position
         self.bodies[position] = json_text.encode_json(shown)
 
     def is_at(self, stored: Record | None) -> bool:

@@ -174,7 +174,8 @@ async def test_a_long_batch_lets_other_tasks_run(monkeypatch: pytest.MonkeyPatch
     store = ProgressStore(MemoryBackend(StorageLimits()))
     await store.create_session("s", total_steps=50)
     asked = [(start_of(step), None) for step in range(1, 51)]
-    applied, turns = asyncio.create_task(store.apply_all("s", asked)), 0
+    applied = asyncio.create_task(store.apply_all("s", asked))
+    turns = 0
     while not applied.done():
         await asyncio.sleep(0)
         turns += 1

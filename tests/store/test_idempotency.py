@@ -106,7 +106,8 @@ class TestKeys:
         results = await store.apply_all("s", [update(step) for step in (9, 1, 9, 2, 1)])
         first = KeyReusedError if is_sent_alone_before else StepOutOfRangeError
         assert [type(each) for each in results] == [first, Applied, KeyReusedError, KeyReusedError, Applied]
-        stored, steps = await store.read_lines("s"), (await state(store)).session.progress.steps
+        stored = await store.read_lines("s")
+        steps = (await state(store)).session.progress.steps
         assert stored is not None
         assert (len(stored.lines), [*steps]) == ((1, []) if is_log else (0, [1]))
         assert (await state(store)).position.offset == 1
@@ -135,7 +136,8 @@ class TestKeys:
     @pytest.mark.protocol("P-11.4")
     async def test_a_key_in_flight_refuses_a_second_request(self, slow_store: ProgressStore) -> None:
         """The same request is asked to wait, another one is refused for good."""
-        store, start = slow_store, start_of(1)
+        store = slow_store
+        start = start_of(1)
         answers = asyncio.gather(
             *(store.apply("s", start, self.KEY) for _ in range(10)),
             store.apply("s", start, IdempotencyKey("k", "other")),
@@ -153,8 +155,10 @@ class TestKeys:
     @pytest.mark.protocol("P-12.4")
     async def test_a_key_in_flight_refuses_all_commands_behind_it(self, slow_store: ProgressStore) -> None:
         """Otherwise a request that is sent again could start a step after the completion that was sent with it."""
-        store, gate = slow_store, cast(SlowBackend, slow_store.backend).gate
-        start, complete = start_of(1), Complete(1)
+        store = slow_store
+        gate = cast(SlowBackend, slow_store.backend).gate
+        start = start_of(1)
+        complete = Complete(1)
         first = asyncio.create_task(store.apply("s", start, self.KEY))
         await asyncio.sleep(0)
         asked: list[tuple[StepUpdate, IdempotencyKey | None]] = [
@@ -210,7 +214,8 @@ class TestKeys:
         self, store: ProgressStore, clock: ManualClock, notifications: list[Notification]
     ) -> None:
         """The session is replaced, deleted, created again and cleaned up. For a day each key gets its first answer."""
-        start, create = start_of(1), Create((StepDefinition("x"),), replace=True)
+        start = start_of(1)
+        create = Create((StepDefinition("x"),), replace=True)
         asked: list[tuple[Command, IdempotencyKey]] = [
             (start, self.KEY),
             (create, IdempotencyKey("own", "digest")),
@@ -220,7 +225,8 @@ class TestKeys:
         assert [(await store.apply("s", *each)).effect for each in asked] == effects
 
         async def assert_nothing_is_done() -> None:
-            before, count = await store.load("s"), len(notifications)
+            before = await store.load("s")
+            count = len(notifications)
             assert [(await store.apply("s", *each)).effect for each in asked] == effects
             assert (await store.load("s"), len(notifications)) == (before, count)
 

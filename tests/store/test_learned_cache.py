@@ -16,8 +16,10 @@ from tests.core.timed import learned_from
 from tests.store.learning import PROFILE, teach
 
 THIS_WEEK = week_of(START)
-RUN, LOAD = Cell(THIS_WEEK, "", RUNS), Cell(THIS_WEEK, "Load", 80)
-OLD_RUN, OLD_LOAD = RUN._replace(week=THIS_WEEK - MAX_WEEKS), LOAD._replace(week=THIS_WEEK - MAX_WEEKS)
+RUN = Cell(THIS_WEEK, "", RUNS)
+LOAD = Cell(THIS_WEEK, "Load", 80)
+OLD_RUN = RUN._replace(week=THIS_WEEK - MAX_WEEKS)
+OLD_LOAD = LOAD._replace(week=THIS_WEEK - MAX_WEEKS)
 
 
 class ReadBackend(MemoryBackend):
@@ -27,7 +29,8 @@ class ReadBackend(MemoryBackend):
         super().__init__(StorageLimits())
         self.reads = 0
         self.error: Exception | None = None
-        self.has_begun, self.may_answer = asyncio.Event(), asyncio.Event()
+        self.has_begun = asyncio.Event()
+        self.may_answer = asyncio.Event()
         self.may_answer.set()
         self._load = self.histories.load
         self.histories.load = self._load_late  # type: ignore[method-assign]
@@ -106,7 +109,8 @@ async def test_a_large_history_lets_other_tasks_run(
     """After each step, where each takes longer than a turn; what is learned is the same."""
     monkeypatch.setattr(learned_cache, "TURN_S", 0)
     await teach(backend, "a", RUN, *(Cell(THIS_WEEK, f"step {number}", number) for number in range(MAX_NAMES)))
-    fetch, turns = asyncio.create_task(cache.fetch(PROFILE)), 0
+    fetch = asyncio.create_task(cache.fetch(PROFILE))
+    turns = 0
     while not fetch.done():
         await asyncio.sleep(0)
         turns += 1

@@ -275,7 +275,8 @@ async def test_a_sign_of_life_is_in_the_commit_of_its_lines(
     recorded_store: ProgressStore, recording: RecordingBackend, clock: ManualClock
 ) -> None:
     """With the transition of a worker that is back."""
-    store, watcher = recorded_store, LeaseWatcher(recorded_store, clock)
+    store = recorded_store
+    watcher = LeaseWatcher(recorded_store, clock)
     await watcher.check()
     await store.apply("s", sent(start_of(1), attempt_id="A", lease_ms=1000))
     await store.apply("s", lines("a", step=1, attempt_id="A"))

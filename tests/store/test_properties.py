@@ -180,8 +180,10 @@ class StoreMachine(RuleBasedStateMachine):
 
         A request for another run, or for a session that has changed since it was seen, has no effect and uses no key.
         """
-        used, now = self.used[session_id], self.clock.now()
-        first, before = used.get(name), self.load(session_id)
+        used = self.used[session_id]
+        now = self.clock.now()
+        first = used.get(name)
+        before = self.load(session_id)
         position = before.position if before is not None else None
         run = None if is_for_its_run is None else "another"
         if is_for_its_run and before is not None:
@@ -270,7 +272,8 @@ class StoreMachine(RuleBasedStateMachine):
         session = self.model.sessions.get(session_id)
         if session is None:
             return Judgement((), None)
-        steps, now = list(leased_steps(session)), self.clock.monotonic()
+        steps = list(leased_steps(session))
+        now = self.clock.monotonic()
         return judge(session, self.run(self.backend.leases.silences, session_id, steps, now))
 
     def verdicts(self) -> list[tuple[str, ServerCommand]]:
@@ -396,7 +399,8 @@ class StoreMachineOnRedis(StoreMachine):
     @rule()
     def remember(self) -> None:
         self.moment = KeyDump(self.client, self.folder.name)
-        self.used_by_then, self.model_then = deepcopy(self.used), self.model.copy()
+        self.used_by_then = deepcopy(self.used)
+        self.model_then = self.model.copy()
         self.ticked_by_then = self.clock.monotonic()
 
     @rule(session_id=session_ids, commands=many_commands)
@@ -424,7 +428,8 @@ class StoreMachineOnRedis(StoreMachine):
         self.send_together(self.store, session_id, lost)
         self.moment.restore()
         heard_at = self.model.heard_at if self.clock.monotonic() > self.ticked_by_then else self.model_then.heard_at
-        self.used, self.model = deepcopy(self.used_by_then), self.model_then.copy()
+        self.used = deepcopy(self.used_by_then)
+        self.model = self.model_then.copy()
         self.model.heard_at = dict(heard_at)
         self.send_together(self.other, session_id, others)
         for each in IDS:

@@ -64,7 +64,8 @@ async def test_a_store_stops_growing_at_its_limits(
 ) -> None:
     """LD-06: a million events take no more space than the newest, which are kept."""
     store, size = measured
-    sessions, each = [f"s{number}" for number in range(SESSIONS)], events // SESSIONS
+    sessions = [f"s{number}" for number in range(SESSIONS)]
+    each = events // SESSIONS
     for session_id in sessions:
         await store.start_step(session_id, 1)
     sizes = []

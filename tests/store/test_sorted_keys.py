@@ -11,7 +11,8 @@ KEYS = st.tuples(st.integers(0, 40), st.integers(0, 40))
 @given(st.lists(st.tuples(st.booleans(), KEYS), max_size=200), KEYS, KEYS)
 def test_it_has_what_a_sorted_list_has(moves: list[tuple[bool, tuple[int, int]]], low: object, high: object) -> None:
     """Whatever was added and removed, in whatever order."""
-    keys, known = SortedKeys[tuple[int, int]](), set[tuple[int, int]]()
+    keys = SortedKeys[tuple[int, int]]()
+    known = set[tuple[int, int]]()
     for adds, key in moves:
         if adds and key not in known:
             known.add(key)
@@ -34,7 +35,8 @@ def check(keys: SortedKeys, known: list, low: object, high: object) -> None:  # 
 
 def test_it_holds_more_than_one_chunk() -> None:
     """Its chunks are split and go again."""
-    keys, count = SortedKeys[tuple[int]](), 5 * MAX_CHUNK
+    keys = SortedKeys[tuple[int]]()
+    count = 5 * MAX_CHUNK
     for number in range(count):
         keys.add((number * 7919 % count,))
     check(keys, [(number,) for number in range(count)], (1234,), (4321,))

@@ -54,10 +54,14 @@ class SqliteBackend:
     """Keeps sessions in a SQLite database, which only one process may use at a time."""
 
     def __init__(self, path: Path, limits: StorageLimits, *, busy_timeout_s: float = 5.0) -> None:
-        """Name the file, which `open` creates. `-wal` and `-shm` beside it belong to it, and `.lock` records its state.
+        """Name the file; it is created by `open` if there is none.
 
-        A commit waits up to `busy_timeout_s` for another process that has locked the file, as a backup may, before it
-        fails with `StoreUnavailableError`.
+        Args:
+            path: The file. The files `-wal` and `-shm` beside it belong to it, and `.lock` records in which state it
+                was left.
+            limits: How much is kept.
+            busy_timeout_s: Seconds that a commit waits for another process that has locked the file, as a backup
+                may, before it fails with `StoreUnavailableError`.
         """
         self._file = DatabaseFile(path, busy_timeout_s)
         self._damage = DamageLog()
@@ -120,7 +124,8 @@ class SqliteBackend:
 
     def _on_written(self, resolved: Resolved, results: WriteResults) -> None:
         try:
-            self.outbox.on_commit(resolved.notices)
+            if resolved.notices:
+                self.outbox.on_commit(resolved.notices)
             for notification in resolved.notifications:
                 self._records.update(notification.session_id, notification.record)
                 self._topics.publish(notification)
@@ -144,10 +149,11 @@ class SqliteBackend:
         if error is not None:
             self._records.update(change.session_id, None)  # The cached record may be wrong; read the file next time.
             return
-        self.leases.on_commit(change)
+        if change.signs or change.is_fresh or change.record is None:
+            self.leases.on_commit(change)
         if change.notices:
             self.outbox.on_commit(change.notices)
-        if not change.has_lines_alone:
+        if not (change.lines and change.has_lines_alone):
             self._records.update(change.session_id, change.record)
             self._topics.publish(to_notification(change))
         if encoded.appended is not None:
@@ -182,7 +188,8 @@ class SqliteBackend:
 
     async def expire(self, created_before: str, should_remove: Callable[[SessionSummary], bool]) -> int:
         """Remove old sessions, unless they change meanwhile; see `Backend.expire`."""
-        removed, after = 0, None
+        removed = 0
+        after: PageCursor | None = None
         while True:
             page = await self._reader.read(list_queries.list_created_before, self._damage, created_before, _PAGE, after)
             if not page:

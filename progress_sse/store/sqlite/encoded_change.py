@@ -17,8 +17,10 @@ class EncodedChange:
     """A change with its rows encoded in advance, so that the writer's thread only runs SQL.
 
     Attributes:
-        header: Columns of the session's row: offset, state, current step, time of the update, list entry.
-        definitions: Empty where they are as before.
+        change: The change.
+        header: Columns of the session's row: offset, state, current step, time of the update, list entry; `None` where
+            they are as before, or the session is gone.
+        definitions: The step definitions, of a new epoch or where they changed; else empty.
         steps: The rows of the steps that changed, by number, and that of the details, if they changed.
         labels: The labels as their table has them; `None` where they are as before.
         appended: The lines of the change with their numbers, once they are written.
@@ -33,13 +35,15 @@ class EncodedChange:
 
     @classmethod
     def of(cls, change: Change) -> "EncodedChange":
-        """Encode a change."""
+        """Encode the session of a change, and the steps that differ from the stored ones."""
         record = change.record
-        if record is None or change.has_lines_alone:
+        if record is None or (change.lines and change.has_lines_alone):
             return cls(change)
-        session, progress = record.session, record.session.progress
+        session = record.session
+        progress = session.progress
         is_new = change.is_fresh or change.expected is None
-        session_id, offset = change.session_id, record.position.offset
+        session_id = change.session_id
+        offset = record.position.offset
         steps, summary = encode_steps(change, record)
         labels = None
         if change.has_new_details or (is_new and session.details is not NO_DETAILS):

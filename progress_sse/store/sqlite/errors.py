@@ -6,6 +6,7 @@ from typing import Final
 from progress_sse.core.errors import OutcomeUnknownError, StoreFullError, StoreUnavailableError
 
 DAMAGE_CODES: Final = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+"""The result codes of a damaged file."""
 
 
 class DiskFullError(sqlite3.OperationalError):
@@ -31,9 +32,10 @@ def not_applied(error: Exception) -> Exception:
 
 
 def not_committed(error: Exception) -> Exception:
-    """Translate an error of COMMIT, after which a valid transaction may be on the disk.
+    """Translate an error of COMMIT.
 
-    Not if a lock or disk space was missing: the last page, which alone makes it valid, was not written then.
+    If a lock or disk space was missing, the last page of the transaction was not written, and only that makes it valid.
+    Any other failure may leave a valid transaction on the disk, or none.
     """
     if primary_code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_FULL):
         return not_applied(error)

@@ -1,6 +1,7 @@
 """The database file of a store: acquiring it, connections to it, and whether it is still in place.
 
-A file that cannot be used is left as it is. So it is looked at first through a connection that cannot write.
+Refusing must not harm: a file that cannot be used is left as it is. So a file is looked at first through a connection
+that cannot write.
 """
 
 import sqlite3
@@ -30,7 +31,8 @@ _SUFFIXES_BESIDE: Final = ("-wal", "-shm")
 CHECK_S: Final = 3.0
 """Seconds that the check for damage may take on opening; a store too large for that is checked in part."""
 
-_PROBE_OPERATIONS: Final = 10_000  # SQLite's virtual machine instructions between two looks at the clock.
+_PROBE_OPERATIONS: Final = 10_000
+"""SQLite's virtual machine instructions between two looks at the clock."""
 
 
 class DatabaseFile:
@@ -45,6 +47,7 @@ class DatabaseFile:
     """
 
     def __init__(self, path: Path, busy_timeout_s: float) -> None:
+        """Name the file, and touch nothing yet; see the class for `busy_timeout_s`."""
         self.busy_timeout_s = busy_timeout_s
         self._keeper: sqlite3.Connection | None = None
         self._files: Mapping[Path, FileId | None] = {}
@@ -57,7 +60,11 @@ class DatabaseFile:
         self._note = FileNote(path, self._locks)
 
     def acquire(self) -> None:
-        """Lock the file for this process; without a store in it, raise `StoreRefusedError`, and leave it as it is."""
+        """Lock the file for this process, and make sure that it holds a store.
+
+        Raises:
+            StoreRefusedError: It cannot be used; it is left as it is.
+        """
         self._use(StorePath.resolve(self._path.path))
         self._check_log()
         try:
@@ -77,9 +84,20 @@ class DatabaseFile:
         self._note.write(is_closed=False)
 
     def check_in_place(self) -> None:
-        """Raise `sqlite3.OperationalError` if the file or its log was removed or replaced: what is written is lost."""
+        """Check that the file and its log are where they were: SQLite would go on writing to removed ones.
+
+        Raises:
+            sqlite3.OperationalError: One was removed, moved away or replaced by another, so that written data would be
+                lost with the process.
+        """
         for file, known in self._files.items():
-            if known is None or file_id_at(file) != known:
+            found: FileId | None
+            try:
+                status = file.stat()
+                found = status.st_dev, status.st_ino
+            except OSError:
+                found = None
+            if found is None or found != known:
                 raise sqlite3.OperationalError(f"{file} was removed, or another file is in its place")
 
     def checkpoint(self) -> None:
@@ -124,7 +142,11 @@ class DatabaseFile:
         return connection
 
     def connect_reader(self) -> sqlite3.Connection:
-        """Return a connection that cannot write; beside another log it would read nonsense: see `check_in_place`."""
+        """Return a connection that cannot write.
+
+        Raises:
+            sqlite3.OperationalError: The file or its log is not in place; beside another log it would read nonsense.
+        """
         self.check_in_place()  # Or SQLite would make a new log.
         connection = self._connect("mode=ro")
         try:
@@ -155,6 +177,7 @@ class DatabaseFile:
             )
 
     def _prepare(self) -> None:
+        """Create the store, or check it, and keep a connection."""
         self._note.check_owner_of_log()
         creates = True
         if self._path.size() > 0:
@@ -217,12 +240,13 @@ def _is_new(connection: sqlite3.Connection, path: StorePath) -> bool:
 
 
 def _is_complete(connection: sqlite3.Connection, path: StorePath) -> bool:
-    """Whether the last page is whole: SQLite reads zeros for the missing part."""
+    """Return whether the last page is whole: SQLite reads zeros for the missing part."""
     (page_size,) = connection.execute("PRAGMA page_size").fetchone()
     return path.size("-wal") > 0 or path.size() % page_size == 0
 
 
 def _seems_sound(connection: sqlite3.Connection) -> bool:
+    """Check for damage, for `CHECK_S` at most; return whether none was found."""
     until = time.monotonic() + CHECK_S
     connection.set_progress_handler(lambda: time.monotonic() > until, _PROBE_OPERATIONS)
     try:

@@ -24,7 +24,9 @@ from typing import Final
 from progress_sse.core.errors import StoreRefusedError
 from progress_sse.store.sqlite.store_path import FileId, StorePath, file_id
 
-_held: Final[set[FileId]] = set()  # The files that this process holds; changed only under `_holding`.
+_held: Final[set[FileId]] = set()
+"""The files that this process holds; changed only under `_holding`."""
+
 _holding: Final = threading.Lock()
 
 _NOT_HELD: Final = -1
@@ -34,8 +36,10 @@ class FileLocks:
     """The descriptors of the locked `.lock` file and of the locked database file."""
 
     def __init__(self, path: StorePath) -> None:
+        """Name the file; nothing is locked yet."""
         self._path = path
-        self.name_lock = self.file_lock = _NOT_HELD
+        self.name_lock = _NOT_HELD
+        self.file_lock = _NOT_HELD
 
     @property
     def is_held(self) -> bool:
@@ -43,7 +47,11 @@ class FileLocks:
         return self.file_lock != _NOT_HELD
 
     def acquire(self) -> None:
-        """Lock the name, and then the file; both are created where they are missing."""
+        """Lock the name, and then the file; both are created where they are missing.
+
+        Raises:
+            StoreRefusedError: The store is in use, or its files cannot be opened or locked.
+        """
         self.name_lock = self._lock(".lock", os.O_RDWR)
         with _holding:
             if self._path.file_id() in _held:
@@ -59,7 +67,8 @@ class FileLocks:
                 _unlock(self.file_lock)
         if self.name_lock != _NOT_HELD:
             _unlock(self.name_lock)  # The `.lock` file stays: removing it would race with the next process.
-        self.name_lock = self.file_lock = _NOT_HELD
+        self.name_lock = _NOT_HELD
+        self.file_lock = _NOT_HELD
 
     def status(self) -> os.stat_result:
         """Return the status of the locked file."""
@@ -88,7 +97,8 @@ def _unlock(descriptor: int) -> None:
     os.close(descriptor)
 
 
-_NOTE_BYTES: Final = 120  # The length of every note, so that a later one fits where there was space for the first.
+_NOTE_BYTES: Final = 120
+"""The length of every note, so that a later one fits where there was space for the first."""
 
 _TOLERANCE_NS: Final = 100_000_000
 """Nanoseconds between the time in a note and that of its change, which the kernel keeps to some milliseconds."""
@@ -117,15 +127,21 @@ class FileNote:
         return self._is_original(written_at) and state in (self._closed(), self._in_use())
 
     def _is_original(self, written_at: str) -> bool:
+        """Return whether the note is no copy, which can share everything with it except the time of its last change."""
         changed_at_ns = os.fstat(self._locks.name_lock).st_ctime_ns
         return written_at.isdecimal() and abs(changed_at_ns - int(written_at)) <= _TOLERANCE_NS
 
     def check_owner_of_log(self) -> None:
-        """Refuse a log that is of the file that was here before: SQLite would read it into this file."""
+        """Make sure that the log beside the file is not of the file that was here before.
+
+        Raises:
+            StoreRefusedError: It is; SQLite would read it into this file.
+        """
         written_at, state = self._read()
         if not self._is_original(written_at):  # It came with the log, whose inode may have the same number by chance.
             return
-        noted, in_use = state.split(), self._in_use().split()
+        noted = state.split()
+        in_use = self._in_use().split()
         is_same_log = noted[:2] == in_use[:2] and noted[3:] == in_use[3:] and self._path.size("-wal") > 0
         if is_same_log and noted[2:3] != in_use[2:3]:
             raise self._path.refused(

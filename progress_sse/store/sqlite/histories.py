@@ -1,4 +1,7 @@
-"""The statements on what the runs of each profile taught, on a connection in a transaction."""
+"""The statements on what the runs of each profile taught.
+
+They run on a connection in a transaction, as those of ``mutations`` and ``queries`` do.
+"""
 
 import sqlite3
 from collections.abc import Collection

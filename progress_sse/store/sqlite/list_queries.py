@@ -1,7 +1,7 @@
-"""The statements that read lists of sessions, from the smallest set that has them all.
+"""The statements that read lists of sessions, at a cost that grows with what they find.
 
-A set is of a label, of a state, of a prefix, or of all sessions. All but that of a prefix are read in the order of the
-list, until there are enough.
+The sessions of a list are looked for in the smallest set that has them all: those of a label, of a state, of a prefix,
+or all sessions. All but those of a prefix are read in the order of the list, until there are enough.
 """
 
 import sqlite3
@@ -26,11 +26,20 @@ _COLUMNS: Final = ", ".join(
 MAX_COUNTED: Final = 10_000
 """Rows up to which the size of a set is counted; the larger ones count as equal."""
 
-_AFTER_ALL: Final = PageCursor("~", "")  # It sorts after every time stamp.
+_AFTER_ALL: Final = PageCursor("~", "")
+"""It sorts after every time stamp."""
 
 
 class _Rows(NamedTuple):
-    """`size` rows, up to `MAX_COUNTED`, that meet a condition, in the order of a list by the `columns` of a table."""
+    """Rows of a table or index, in the order of a list.
+
+    Attributes:
+        table: The table or index.
+        columns: The prefix of the columns that the order is by.
+        condition: What the rows have in common.
+        values: The values in the condition.
+        size: How many they are, up to `MAX_COUNTED`.
+    """
 
     table: str
     columns: str
@@ -64,7 +73,8 @@ def _in_state(
         with_prefix = _counted(connection, "sessions", "sessions", *_with_prefix(wanted.prefix, "sessions.session_id"))
         if with_prefix.size**2 <= limit * rows.size:
             # The plus signs keep SQLite from another index, which it would read to the end.
-            rows, order = with_prefix, ("+sessions.created_at", "+sessions.session_id")
+            rows = with_prefix
+            order = "+sessions.created_at", "+sessions.session_id"
     statement = (
         f"SELECT {_COLUMNS} FROM {rows.table} WHERE {rows.condition}"  # noqa: S608  # of constants of this module
         f" AND ({', '.join(order)}) < (?, ?){conditions} ORDER BY {order[0]} DESC, {order[1]} DESC LIMIT ?"
@@ -74,7 +84,9 @@ def _in_state(
 
 
 def _conditions(wanted: SessionFilter, state: str | None) -> tuple[str, list[str]]:
-    conditions, values = "", list[str]()
+    """Return what each session of a list has to meet, as SQL, and its values."""
+    conditions = ""
+    values: list[str] = []
     if wanted.prefix:
         condition, bounds = _with_prefix(wanted.prefix, "+sessions.session_id")
         conditions += f" AND {condition}"
@@ -92,14 +104,14 @@ def _conditions(wanted: SessionFilter, state: str | None) -> tuple[str, list[str
 
 
 def _sets(connection: sqlite3.Connection, wanted: SessionFilter, state: str | None) -> Sequence[_Rows]:
+    """Return the sets in which all sessions of a list are, in its order."""
     sets = [_Rows("sessions INDEXED BY sessions_by_creation", "sessions", "true", (), MAX_COUNTED + 1)]
     if state is not None:
         table = "sessions INDEXED BY sessions_by_state"
         sets.append(_counted(connection, table, "sessions", "sessions.state = ?", (state,)))
     for label in wanted.labels:
-        table, values = "labels CROSS JOIN sessions USING (life)", (label_text(label),)
-        rows = _counted(connection, "labels", "labels", "labels.label = ?", values)
-        sets.append(rows._replace(table=table))
+        rows = _counted(connection, "labels", "labels", "labels.label = ?", (label_text(label),))
+        sets.append(rows._replace(table="labels CROSS JOIN sessions USING (life)"))
     return sets
 
 
@@ -156,6 +168,7 @@ def _page(
 
 
 def _readable(rows: Iterable[tuple[Any, ...]], damage: DamageLog) -> list[tuple[SessionSummary, Position]]:
+    """Return the sessions that are not damaged, each with its position."""
     found = []
     for session_id, state, created_at, updated_at, listed, n, current_step, epoch in rows:
         try:

@@ -1,4 +1,7 @@
-"""The statements that append and read log lines, on a connection in a transaction."""
+"""The statements that append and read log lines.
+
+They run on a connection in a transaction, as those of ``mutations`` and ``queries`` do.
+"""
 
 import sqlite3
 from typing import NamedTuple
@@ -11,6 +14,8 @@ from progress_sse.wire.log_lines_json import NumberedLine
 
 
 class _Ring(NamedTuple):
+    """The columns of a row of `line_rings`."""
+
     last: int = 0
     lines_kept: int = 0
     bytes_kept: int = 0
@@ -18,9 +23,12 @@ class _Ring(NamedTuple):
 
 
 def check_keys(connection: sqlite3.Connection, life: int, change: Change) -> None:
-    """Check that the keys of a change's lines are unknown; a known one is a `ConflictError`."""
-    if change.line_keys:
-        with_keys(_find_ring(connection, life).keys, change.line_keys)
+    """Check that the keys of a change's lines are unknown.
+
+    Raises:
+        ConflictError: One of them is known.
+    """
+    with_keys(_find_ring(connection, life).keys, change.line_keys)
 
 
 def append(connection: sqlite3.Connection, life: int, epoch: str, change: Change, limits: StorageLimits) -> StoredLines:
@@ -29,7 +37,8 @@ def append(connection: sqlite3.Connection, life: int, epoch: str, change: Change
     lines = [NumberedLine(n, each) for n, each in enumerate(change.lines, ring.last + 1)]
     rows_of_lines = [(life, *line, checksum(line.data, change.session_id, line.n)) for line in lines]
     connection.executemany("INSERT INTO lines VALUES (?, ?, ?, ?)", rows_of_lines)
-    last, kept = ring.last + len(lines), ring.lines_kept + len(lines)
+    last = ring.last + len(lines)
+    kept = ring.lines_kept + len(lines)
     size = ring.bytes_kept + sum(map(len, change.lines))
     kept, size = trim(connection, "lines", life, kept, size, limits.log_lines, limits.log_bytes)
     keys = with_keys(ring.keys, change.line_keys)

@@ -1,4 +1,8 @@
-"""The statements that apply a change, on a connection in a transaction; none catches an error of SQLite."""
+"""The statements that apply a change.
+
+They run on a connection in a transaction. None knows of threads, files or the event loop, and none catches an error of
+SQLite.
+"""
 
 import sqlite3
 from collections.abc import Sequence
@@ -21,7 +25,7 @@ MAX_ROWS: Final = 10_000
 
 @dataclass(slots=True)
 class _SessionRow:
-    """What the next change needs of a row of `sessions`, and the session's labels, once they are known."""
+    """The columns of a row of `sessions` that the next change needs, and the session's labels, once they are known."""
 
     epoch: str
     offset: int
@@ -33,7 +37,10 @@ class _SessionRow:
 
 
 class SessionRows(dict[str, _SessionRow]):
-    """The rows of the sessions that changed last, which stay true: only one process uses the file."""
+    """The rows of the sessions that changed last, so that a change need not read the row that it changes.
+
+    Only one process uses the file, so a row stays true until the next change of its session.
+    """
 
     def find(self, connection: sqlite3.Connection, session_id: str) -> _SessionRow | None:
         """Return the session's row; `None` if there is no such session."""
@@ -55,10 +62,18 @@ class SessionRows(dict[str, _SessionRow]):
 def write(
     connection: sqlite3.Connection, rows: SessionRows, encoded: EncodedChange, limits: StorageLimits, *, has_room: bool
 ) -> int:
-    """Apply a change, set its `appended`, and return the difference that it makes to the number of sessions.
+    """Apply a change, and return the difference that it makes to the number of sessions.
 
-    `rows` is to be cleared if the transaction is rolled back; without `has_room` no session may be created. After
-    `ConflictError` and `StoreFullError` nothing was written.
+    Args:
+        connection: In a transaction that can write.
+        rows: What is known of the sessions; to be cleared if the transaction is rolled back.
+        encoded: The change; its `appended` is set if it has lines.
+        limits: How much is kept of the session's log, of the keys of its id, and of the keys of removed sessions.
+        has_room: Whether one more session may be created.
+
+    Raises:
+        ConflictError: The session, or one of its keys, is not as the change expects it; nothing was written.
+        StoreFullError: The session is new and there is no room for it; nothing was written.
     """
     change = encoded.change
     row = stored = rows.find(connection, change.session_id)
@@ -76,11 +91,10 @@ def write(
         if change.lines:
             encoded.appended = log_lines.append(connection, row.life, row.epoch, change, limits)
         rows.keep(change.session_id, row)
-    _store_keys(connection, change, limits)
-    if change.record is None:
-        _orphan_keys(connection, change.session_id, limits)
-    elif stored is None:
-        connection.execute("UPDATE keyrings SET mark = 0 WHERE owner = ?", (fingerprint(change.session_id),))
+    if change.keys:
+        _store_keys(connection, change, limits)
+    if change.record is None or stored is None:
+        _mark_keys(connection, change, limits)
     if change.lesson is not None:
         histories.teach(connection, change.lesson)
     if change.notices:
@@ -95,12 +109,13 @@ def _check(connection: sqlite3.Connection, stored: _SessionRow | None, change: C
         used = find_idempotency_key(connection, change.session_id, key.name)
         if key.former_use not in (ANY_USE, used.used_at if used else ""):
             raise ConflictError
-    if stored is not None and not change.is_fresh:
+    if change.line_keys and stored is not None and not change.is_fresh:
         log_lines.check_keys(connection, stored.life, change)
 
 
 def _insert_session(connection: sqlite3.Connection, encoded: EncodedChange, record: Record) -> _SessionRow:
-    progress, epoch = record.session.progress, record.position.epoch
+    progress = record.session.progress
+    epoch = record.position.epoch
     cursor = connection.execute(
         "INSERT INTO sessions VALUES (NULL, ?, ?, 0, '', 0, ?, '', x'', 0, 0)",
         (progress.session_id, epoch, progress.created_at),
@@ -162,15 +177,16 @@ def _append_to_log(connection: sqlite3.Connection, row: _SessionRow, change: Cha
         connection.execute("INSERT INTO log VALUES (?, ?, ?, ?, ?)", (row.life, *entry, seal))
         row.log_rows += 1
         row.log_bytes += len(entry.data)
-    row.log_rows, row.log_bytes = log_lines.trim(
-        connection, "log", row.life, row.log_rows, row.log_bytes, limits.history, limits.history_bytes
-    )
+    if row.log_rows > limits.history or row.log_bytes > limits.history_bytes:
+        row.log_rows, row.log_bytes = log_lines.trim(
+            connection, "log", row.life, row.log_rows, row.log_bytes, limits.history, limits.history_bytes
+        )
 
 
 def _store_keys(connection: sqlite3.Connection, change: Change, limits: StorageLimits) -> None:
-    if not change.keys:
-        return
-    owner, used_at = fingerprint(change.session_id), change.keys[-1].used_at
+    """Store the keys of a change, at least one, and delete the oldest of its session id beyond the limit."""
+    owner = fingerprint(change.session_id)
+    used_at = change.keys[-1].used_at
     connection.execute("INSERT INTO keyrings VALUES (NULL, ?, 0, 0, ?, 0) ON CONFLICT DO NOTHING", (owner, used_at))
     keyring, rank, kept = connection.execute(
         "SELECT keyring, newest_rank, keys_kept FROM keyrings WHERE owner = ?", (owner,)
@@ -197,10 +213,18 @@ def _store_keys(connection: sqlite3.Connection, change: Change, limits: StorageL
     )
 
 
-def _orphan_keys(connection: sqlite3.Connection, session_id: str, limits: StorageLimits) -> None:
-    """Mark the keys of a removed session, and delete the oldest such keys beyond the limit.
+def _mark_keys(connection: sqlite3.Connection, change: Change, limits: StorageLimits) -> None:
+    """Mark the keys of an id whose session was removed; remove the mark where one was created."""
+    if change.record is None:
+        _orphan_keys(connection, change.session_id, limits)
+    else:
+        connection.execute("UPDATE keyrings SET mark = 0 WHERE owner = ?", (fingerprint(change.session_id),))
 
-    Marks count up by the number of keys: the difference of two is the number of keys orphaned in between.
+
+def _orphan_keys(connection: sqlite3.Connection, session_id: str, limits: StorageLimits) -> None:
+    """Mark the keys of an id whose session was removed, and delete the oldest such keys beyond the limit.
+
+    A mark counts up by the number of keys. So the difference of two marks is the number of keys orphaned in between.
     """
     (mark,) = connection.execute("SELECT ifnull(max(mark), 0) FROM keyrings WHERE mark > 0").fetchone()
     marked = connection.execute(

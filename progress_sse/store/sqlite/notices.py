@@ -30,7 +30,8 @@ def stored(connection: sqlite3.Connection, notices: Iterable[Notice]) -> list[No
 
 def load(connection: sqlite3.Connection) -> Stored:
     """Return what waits, what is dead, both in the order of the commits and without bodies, and the queues off."""
-    waiting, dead = list[Entry](), list[Entry]()
+    waiting: list[Entry] = []
+    dead: list[Entry] = []
     rows = connection.execute(
         "SELECT notice_id, queue, lane, made_ms, size, due_ms, wait_ms, tries, first_try_ms, is_dead"
         " FROM notices ORDER BY rank"

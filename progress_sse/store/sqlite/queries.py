@@ -1,4 +1,8 @@
-"""The statements that read, on a connection in a transaction; none catches an error of SQLite."""
+"""The statements that read.
+
+They run on a connection in a transaction. None knows of threads, files or the event loop, and none catches an error of
+SQLite.
+"""
 
 import sqlite3
 from collections import Counter

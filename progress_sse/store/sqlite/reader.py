@@ -20,6 +20,7 @@ class SqliteReader:
     """Runs reads one after the other in its thread, each on a snapshot, while the file is acquired (`is_open`)."""
 
     def __init__(self, file: DatabaseFile, damage: DamageLog) -> None:
+        """Read from `file`, after its writer has acquired it, and log damaged rows by `damage`."""
         self.is_open = False
         self._file = file
         self._thread = ThreadPoolExecutor(1, "sqlite-reader")
@@ -36,7 +37,11 @@ class SqliteReader:
     def read(
         self, function: Callable[Concatenate[sqlite3.Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> "asyncio.Future[T]":
-        """Call `function` with the connection and the arguments, the first of which names what is read for the log."""
+        """Call `function` with the connection and the arguments, the first of which names what is read for the log.
+
+        Raises:
+            StoreUnavailableError: The store is closed; of the future: the file cannot be read, or rows are damaged.
+        """
         if not self.is_open:
             raise StoreUnavailableError("The store is closed.")
         call = partial(self._read, function, *args, **kwargs)

@@ -1,8 +1,8 @@
 """Room on the disk of a SQLite store: how far the database may grow so that it can always shrink again.
 
-A removal, too, is written to the write-ahead log first. A checkpoint moves its pages to the database, which may need
-space to grow, before it frees the log. So on a disk that the log has filled, neither can proceed. The space that both
-need is kept free.
+Every change is written to the write-ahead log first, even a removal. A checkpoint moves the pages of the log to the
+database, and needs space for those by which the database grows, before it frees the log. So on a disk that the log has
+filled, neither can proceed. The space that a removal, and the checkpoint after a transaction, need is kept free.
 """
 
 import os
@@ -19,9 +19,12 @@ _FRAME_BYTES: Final = 24 + 8
 
 
 class Room(NamedTuple):
-    """Pages by which the database may grow, and that may be filled, with its unused ones, in the next transaction.
+    """How much of a nearly full disk the next transaction may use.
 
-    `usable` is negative if only removals may use the free space.
+    Attributes:
+        growth: Pages by which the database may grow.
+        usable: Pages that may be filled, including unused ones of the database; negative if only removals may use the
+            free space.
     """
 
     growth: int
@@ -35,9 +38,14 @@ def free_bytes(descriptor: int) -> int:
 
 
 def room(free: int, page_bytes: int, pages: int, unused: int, moved_bytes: int) -> Room:
-    """Return how much the next transaction may use while `free` bytes of the disk are free.
+    """Return how much the next transaction may use.
 
-    The database has `pages`, with those in the log, of which `unused` have no content; `moved_bytes` are in its file.
+    Args:
+        free: Bytes that are free on the disk.
+        page_bytes: The size of a page.
+        pages: How many pages the database has, including those in the log.
+        unused: How many of these have no content.
+        moved_bytes: The size of the database's file, to which some of the pages have yet to be moved.
     """
     most_reserved = _RESERVED_BYTES // page_bytes
     left = free // (page_bytes + _FRAME_BYTES) - (pages - moved_bytes // page_bytes)

@@ -1,16 +1,27 @@
 """The tables of a store in SQLite.
 
-With another `VERSION` comes an upgrade from the one before, in one transaction: it belongs where `DatabaseFile` creates
-the tables. Until then that refuses every file that has another number.
+They have one format. With another `VERSION` comes an upgrade from the one before, in one transaction: it belongs where
+`DatabaseFile` creates the tables. Until then `DatabaseFile` refuses every file that has another number.
 
 A row of `sessions` is one epoch of a session, numbered by the column `life`. All other rows about that epoch refer to
-it and are deleted with it, so that nothing of it can reach the next session of its id. Ids are compared code point by
-code point. The step 0 stands for the session: in `steps` for its details, in `log` for its own transitions. Values are
-sealed or have a checksum; see ``seals``.
+it and are deleted with it, so that nothing of a session which was removed or replaced can reach the next one of its id.
+Ids are compared byte by byte as UTF-8, which is code point by code point.
+
+A row of `steps` with the number 0 is what a session has besides its steps; a row of `log` with it is a transition of
+the session and of none of its steps.
+
+The values of `sessions`, `definitions`, `steps`, `notices` and `kept_values` are sealed, and rows of `log` and `lines`
+have a checksum; see ``seals``. So a value that another program has written is found.
 
 A row of `keyrings` is a session id on which idempotency keys were used, and outlives its sessions. So neither it nor
-the rows of `keys` that refer to it hold a text that a client sent. A row of `line_rings` is there from the first log
-line of a session on; its `keys` are those of ``store.log_lines.with_keys``.
+the rows of `keys` that refer to it hold a text that a client sent.
+
+A row of `profiles` is a profile that runs have taught, and a row of `cells` is how often they taught one of its cells.
+
+A row of `line_rings` is there from the first log line of a session on; its `keys` are those of
+``store.log_lines.with_keys``.
+
+A row of `notices` is a notice that waits to be sent, or is dead; it outlives its session.
 """
 
 import sqlite3
@@ -26,7 +37,7 @@ VERSION: Final = 1
 """The format of the store, which is `user_version` in the file."""
 
 DETAILS: Final = 0
-"""The step of a session's details."""
+"""The number of the row of `steps` that holds a session's details."""
 
 SCHEMA: Final = (
     # `updated_at` has no index, since every transition would have to write it.
@@ -171,6 +182,7 @@ SCHEMA: Final = (
 )
 
 TABLES: Final = frozenset(name for _, kind, name, *_ in map(str.split, SCHEMA) if kind == "TABLE")
+"""The names of the tables."""
 
 
 def label_text(label: Label) -> str:

@@ -33,7 +33,11 @@ class StorePath:
 
     @classmethod
     def resolve(cls, path: Path) -> "StorePath":
-        """Follow links, so that one file has one log; refuse what is no regular file."""
+        """Follow links, so that one file has one log.
+
+        Raises:
+            StoreRefusedError: It cannot be accessed, or is not a regular file.
+        """
         resolved = path
         try:
             resolved = Path(os.path.realpath(path))
@@ -62,7 +66,11 @@ class StorePath:
         return file_id_at(self.beside(suffix))
 
     def open(self, suffix: str, access: int) -> int:
-        """Open the file, which is created if it is missing, and return its descriptor."""
+        """Open the file, which is created if it is missing, and return its descriptor.
+
+        Raises:
+            StoreRefusedError: It cannot be opened or created.
+        """
         try:
             return os.open(self.beside(suffix), access | os.O_CREAT, 0o644)
         except FileNotFoundError as error:

@@ -101,9 +101,15 @@ class SqliteWriter:
         on_written: Callable[[Resolved, WriteResults], None],
         damage: DamageLog,
     ) -> None:
-        """Write to `file`, which `open` acquires; a change waits its `busy_timeout_s` if another process has it locked.
+        """Write to `file`.
 
-        `on_written` is called in the event loop with the results of each group. What was resolved comes first.
+        Args:
+            file: Not acquired yet; `open` does that. A change waits its `busy_timeout_s` while another process has it
+                locked.
+            limits: How much is kept.
+            on_written: Called in the event loop with the results of each group. What was resolved is of sessions whose
+                last change had an unknown outcome, and comes first.
+            damage: Logs damaged rows.
         """
         self._file = file
         self._limits = limits
@@ -216,8 +222,9 @@ class SqliteWriter:
         """Begin a transaction; while another process has the file locked, fail the changes that are overdue."""
         try:
             self._check_in_place()
-            self._reserve_space(self._connected(), self._waiting[0])
-            self._connected().execute("BEGIN IMMEDIATE")
+            connection = self._connected()
+            self._reserve_space(connection, self._waiting[0])
+            connection.execute("BEGIN IMMEDIATE")
         except (sqlite3.Error, OSError) as error:
             self._recover(error)
             failed = min(len(self._waiting), self._max_group)
@@ -264,10 +271,11 @@ class SqliteWriter:
         self._is_growth_limited = growth is not None
 
     def _write_group(self, group: Sequence[Write]) -> None:
-        connection, session_count = self._connected(), self._session_count
+        connection = self._connected()
+        session_count = self._session_count
         translate = not_applied
         try:
-            resolved = self._resolve_in_doubt(connection)
+            resolved = self._resolve_in_doubt(connection) if self._in_doubt else Resolved()
             results = [(write, self._apply(connection, write)) for write in group]
             translate = not_committed
             with self._file.publishing:
@@ -297,8 +305,8 @@ class SqliteWriter:
         self._report(Resolved(), results)
 
     def _resolve_in_doubt(self, connection: sqlite3.Connection) -> Resolved:
-        if self._in_doubt:
-            self._session_count = queries.count_sessions(connection)
+        """Read the sessions and notices of commits that had an unknown outcome, as they are now."""
+        self._session_count = queries.count_sessions(connection)
         notifications = []
         for session_id in self._in_doubt:
             try:

@@ -133,7 +133,8 @@ async def _changed_at_random(backend: FullBackend, chance: random.Random) -> dic
     names = [prefix + str(number) for prefix in ("a", "ab", "b") for number in range(8)]
     for turn in range(150):
         name = chance.choice(names)
-        record, labels = sessions.get(name), {"k": str(chance.randrange(2)), "l": str(chance.randrange(2))}
+        record = sessions.get(name)
+        labels = {"k": str(chance.randrange(2)), "l": str(chance.randrange(2))}
         if record is None or chance.random() < 0.15:
             expected = None if record is None else record.position
             created_at = f"2026-01-02T03:04:{turn % 60:02}.{turn:06}+00:00"
@@ -142,7 +143,8 @@ async def _changed_at_random(backend: FullBackend, chance: random.Random) -> dic
             await backend.commit(removed(sessions.pop(name)))
             continue
         else:
-            status, conclusion = chance.choice(STATUSES), chance.choice(ENDS)
+            status = chance.choice(STATUSES)
+            conclusion = chance.choice(ENDS)
             is_stalled = status in ("running", "error") and chance.random() < 0.5
             change = moved(record, chance.randint(1, 3), status=status)
             change = labelled(change, labels, conclusion if status == "error" else None, is_stalled=is_stalled)

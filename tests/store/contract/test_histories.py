@@ -18,7 +18,9 @@ from tests.store.changes import HOSTILE_TEXT, after, apply, created, moved, refu
 
 WEEK = 105_700
 RUN = Cell(WEEK, "", RUNS)
-LOAD, SLOW_LOAD, SAVE = Cell(WEEK, "Load", 80), Cell(WEEK, "Load", 91), Cell(WEEK, "Save", 3)
+LOAD = Cell(WEEK, "Load", 80)
+SLOW_LOAD = Cell(WEEK, "Load", 91)
+SAVE = Cell(WEEK, "Save", 3)
 
 runs = count()
 

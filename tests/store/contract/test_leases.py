@@ -21,7 +21,8 @@ from tests.clock import ManualClock
 from tests.core.samples import sent
 from tests.store.observed import notified, state
 
-LEASE_S, LOST_S = 10, 30
+LEASE_S = 10
+LOST_S = 30
 START = sent(Start(1), attempt_id="A", lease_ms=LEASE_S * 1000, lost_after_ms=LOST_S * 1000)
 
 
@@ -29,7 +30,8 @@ class Leased:
     """A store with a session of three steps whose first worker holds a lease, and its watcher, whose clock runs."""
 
     def __init__(self, store: ProgressStore, clock: ManualClock) -> None:
-        self.store, self.clock = store, clock
+        self.store = store
+        self.clock = clock
         self.watcher = LeaseWatcher(store, clock)
 
     async def apply(self, report: Command) -> None:
@@ -75,14 +77,16 @@ class TestSilence:
     @pytest.mark.protocol("P-19.11", "P-19.12", "P-19.13")
     async def test_a_silent_worker_is_stalled_then_lost(self, leased: Leased) -> None:
         """Within a second of its time, and each in one transition."""
-        started_at, offset = leased.clock.now(), (await leased.record()).position.offset
+        started_at = leased.clock.now()
+        offset = (await leased.record()).position.offset
         await leased.watch_it_stall(LEASE_S)
         assert (await leased.step()).liveness == Liveness("stalled", timestamp(started_at))
         assert (await leased.record()).position.offset == offset + 1
         await leased.watch(LOST_S - LEASE_S - 1)
         assert await leased.state() == "stalled"
         await leased.watch(1)
-        step, record = await leased.step(), await leased.record()
+        step = await leased.step()
+        record = await leased.record()
         assert (step.status, step.conclusion, step.liveness) == ("error", "lost", None)
         assert step.error == "The worker gave no sign of life for 30 s."
         assert (record.status, record.session.details.conclusion) == ("error", "lost")
@@ -132,7 +136,8 @@ class TestSilence:
         await leased.apply(Ask("cancel", "c"))
         await leased.watch(LEASE_S + 1)
         await leased.apply(report)
-        arrived_at, state = leased.clock.now(), await leased.state()
+        arrived_at = leased.clock.now()
+        state = await leased.state()
         await leased.watch(LEASE_S - 1)
         assert (await leased.state(), state) in {("live", "live"), ("success", "success")}
         assert (await leased.record()).session.details.requests[0].is_open
@@ -278,7 +283,8 @@ class TestReturn:
         await leased.watch(silent_s)
         offset = (await leased.record()).position.offset
         await leased.apply(report)
-        record, step = await leased.record(), await leased.step()
+        record = await leased.record()
+        step = await leased.step()
         assert record.position.offset == offset + 1
         assert (step.status, step.liveness) == ("running", Liveness("live", timestamp(leased.clock.now())))
         assert (step.conclusion, step.error, record.status) == (None, "", "running")
@@ -290,7 +296,8 @@ class TestReturn:
         """As if it still ran."""
         await leased.watch(LOST_S)
         await leased.apply(sent(Complete(1, message="done"), attempt_id="A"))
-        step, record = await leased.step(), await leased.record()
+        step = await leased.step()
+        record = await leased.record()
         assert (step.status, step.conclusion, step.elapsed_ms, step.message) == ("success", None, 30_000, "done")
         assert (record.status, record.session.details.conclusion) == ("running", None)
 

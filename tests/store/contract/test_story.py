@@ -47,7 +47,8 @@ SNAPSHOTS = {"a plan", "the end", "the definite end"}
 
 async def tell(store: ProgressStore) -> tuple[list[Position], list[str]]:
     """Apply all of it, and return the position after each command, and the command's name."""
-    positions, names = [], []
+    positions = []
+    names = []
     for name, command in {"the creation": CREATE, **COMMANDS}.items():
         applied = await store.apply("s", command)
         assert applied.record is not None
@@ -107,7 +108,8 @@ class TestStory:
         for name, command in COMMANDS.items():
             record = (await store.apply("s", command)).record
             assert record is not None
-            here, before = record.position, record.position._replace(offset=record.position.offset - 1)
+            here = record.position
+            before = record.position._replace(offset=record.position.offset - 1)
             missed = await backend.replay("s", before)
             if name in SNAPSHOTS:
                 kept = []

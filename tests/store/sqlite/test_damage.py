@@ -19,7 +19,8 @@ from tests.store.sqlite.files import execute, opened
 
 pytestmark = pytest.mark.guarantee(14)
 
-RUN, LOAD = Cell(1, "", RUNS), Cell(1, "Load", 2)
+RUN = Cell(1, "", RUNS)
+LOAD = Cell(1, "Load", 2)
 SESSION = created(keys=[key("k")])._replace(lesson=Lesson("nightly", (RUN, LOAD)))
 
 
