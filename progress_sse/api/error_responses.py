@@ -117,7 +117,8 @@ def _template() -> Template:
 def _values(request: Request, error: ProblemError) -> dict[str, str]:
     """Return what is inserted into the template. None of it comes from the request, but for the escaped prefix."""
     language = preferred_language(header_values(request, b"accept-language"), TEXTS)
-    texts, kind = TEXTS[language], _KINDS.get(error.status, "refused")
+    texts = TEXTS[language]
+    kind = _KINDS.get(error.status, "refused")
     return {
         "language": language,
         "base": escape(request.scope.get("root_path", ""), quote=True),

@@ -81,6 +81,7 @@ class Within:
     """Bounds an integer or a text of a request as the domain does."""
 
     def __init__(self, bound: Whole | Words) -> None:
+        """Bound it by `bound`."""
         self._bound = bound
 
     def __get_pydantic_core_schema__(self, _source: object, handler: GetCoreSchemaHandler) -> CoreSchema:

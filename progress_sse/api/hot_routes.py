@@ -22,9 +22,9 @@ from progress_sse.wire.headers import INDEX, HeaderIndex
 
 logger: Final = logging.getLogger(__name__)
 
-_UNUSUAL: Final = frozenset({b"origin", b"cookie", b"expect", b"transfer-encoding", b"last-event-id", b"prefer"})
+_UNUSUAL: Final = frozenset({b"origin", b"cookie", b"expect", b"transfer-encoding", b"last-event-id"})
 """Headers of requests that go the usual way: those of other origins' pages and of cookies, those of bodies whose length
-is unknown or that wait to be asked for, positions, and those of requests that wait."""
+is unknown or that wait to be asked for, and positions. `Prefer` is one too, but not in an update, which never waits."""
 
 _QUERIES: Final = frozenset({b"", b"heartbeat=event"})
 """The queries of hot requests. A ticket, or a position to go on from, may need a task of asyncio to be looked up in."""
@@ -33,10 +33,11 @@ MAX_BODY_BYTES: Final = 65_536
 """Bytes of a body that the server takes in before an endpoint asks for them: above this, uvicorn pauses reading."""
 
 _MAX_LENGTH_DIGITS: Final = 9
+"""Digits of a length that is allowed, with room for leading zeros."""
 
 
 class HotRequest(NamedTuple):
-    """A request whose endpoint was found."""
+    """A request whose endpoint was found; its `scope` has what hot endpoints read."""
 
     endpoint: Endpoint
     scope: dict[str, Any]
@@ -46,6 +47,7 @@ class HotRoutes:
     """The endpoints by method and path."""
 
     def __init__(self, service: ProgressService, routes: Iterable[Route]) -> None:
+        """Find the endpoints among `routes` that are hot."""
         self._service = service
         self._endpoints = {
             (route.method.encode(), route.path): route.endpoint
@@ -87,12 +89,13 @@ class HotRoutes:
 
     def _is_plain(self, method: bytes, headers: HeaderIndex) -> bool:
         """Return whether no middleware would look at the request, and its body has a length that is allowed."""
-        if headers.has_any(_UNUSUAL) or (self._checks_host and is_public_name(headers.value(b"host"))):
+        if not _UNUSUAL.isdisjoint(headers) or (self._checks_host and is_public_name(headers.get(b"host", b""))):
             return False
-        length = headers.value(b"content-length") or b"0"
+        length = headers.get(b"content-length") or b"0"
         if method == b"GET":
-            return length == b"0"
-        return len(length) <= _MAX_LENGTH_DIGITS and int(length) <= self._max_body_bytes
+            return length == b"0" and b"prefer" not in headers
+        # `int` would take `1_0` too, which is refused the usual way.
+        return length.isdigit() and len(length) <= _MAX_LENGTH_DIGITS and int(length) <= self._max_body_bytes
 
     async def respond(self, request: HotRequest, receive: Receive) -> ASGIApp:
         """Return the endpoint's response, or a problem."""

@@ -32,6 +32,7 @@ class HostCheckMiddleware:
     """
 
     def __init__(self, app: ASGIApp, service: ProgressService) -> None:
+        """Stand before `app`; `service` counts the refusals."""
         self._app = app
         self._service = service
 
@@ -63,6 +64,8 @@ def is_public_name(host: bytes) -> bool:
 
 
 CORS_MAX_AGE_S: Final = 600
+"""Seconds for which a browser keeps the answer to a preflight request."""
+
 CORS_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "DELETE")
 CORS_REQUEST_HEADERS: Final = (
     "Authorization",
@@ -93,6 +96,7 @@ class ListedOriginsMiddleware(CORSMiddleware):
     """
 
     def __init__(self, app: ASGIApp, allow_origins: Sequence[str]) -> None:
+        """Stand before `app`, and let the pages of `allow_origins` read its responses; `*` stands for all."""
         super().__init__(
             app,
             allow_origins=allow_origins,
@@ -124,6 +128,7 @@ class OpenAccessWarningMiddleware:
     """
 
     def __init__(self, app: ASGIApp) -> None:
+        """Stand before `app`, which needs no token to publish."""
         self._app = app
         self._has_warned = False
 

@@ -25,13 +25,17 @@ async def wait_as_preferred(
     is_met: Callable[[Record | None], bool],
     on_first_look: Callable[[Record | None], None] | None = None,
 ) -> dict[str, str]:
-    """Wait until `is_met` is true of a session, or as long as the request prefers; return the header of the preference.
+    """Wait until `is_met` is true of one of the sessions, or for as long as the request prefers.
 
-    There is none where the request is a HEAD, all places are taken, or the server shuts down. `on_first_look` is called
-    with each session as it is when the wait begins.
+    A HEAD does not wait, nor does any request where all places are taken. None waits to the end when the server shuts
+    down. `on_first_look` is called with each session as it is when the wait begins.
+
+    Returns:
+        The header of a preference that was applied; nothing if it was not.
 
     Raises:
         UnauthorizedError: The client's authorization has ended meanwhile.
+        StoreUnavailableError: The store does not answer.
     """
     seconds = preferred_wait_s(header_values(request, b"prefer"))
     if not seconds or request.method == "HEAD":

@@ -28,7 +28,13 @@ _UNCACHED_JSON: Final = header_lines({"content-type": JSON, **UNCACHED})
 
 
 class Reply:
-    """A response of bytes: Starlette's own takes as long to encode its headers as a whole poll takes."""
+    """A response of bytes: Starlette's own takes as long to encode its headers as a whole poll takes.
+
+    Attributes:
+        status_code: The status.
+        lines: The header fields as a connection carries them, names in lower case.
+        body: The body.
+    """
 
     __slots__ = ("body", "lines", "status_code")
 

@@ -23,7 +23,7 @@ from progress_sse.core.errors import (
 )
 from progress_sse.core.model import check_session_id
 from progress_sse.settings import BodyLimits
-from progress_sse.wire.headers import HeaderIndex, header_index
+from progress_sse.wire.headers import WHITE_SPACE, HeaderIndex, header_index
 from progress_sse.wire.text import first_fault
 
 Body = TypeVar("Body", bound=BaseModel)
@@ -34,12 +34,7 @@ has."""
 
 
 async def read_body(request: Request, model: type[Body], limits: BodyLimits) -> Body:
-    """Return the request's body as a `model`; see `read_with_keys`."""
-    return (await read_with_keys(request, model, limits))[0]
-
-
-async def read_with_keys(request: Request, model: type[Body], limits: BodyLimits) -> tuple[Body, Collection[str]]:
-    """Return the request's body as a `model`, and its keys, those with a value of null left out.
+    """Return the request's body as a `model`.
 
     Raises:
         UnsupportedMediaError: It is not declared as JSON in UTF-8.
@@ -47,29 +42,45 @@ async def read_with_keys(request: Request, model: type[Body], limits: BodyLimits
         MalformedBodyError: It is not JSON.
         InvalidRequestError: It does not fit the model.
     """
+    return (await read_with_keys(request, model, limits))[0]
+
+
+async def read_with_keys(request: Request, model: type[Body], limits: BodyLimits) -> tuple[Body, Collection[str]]:
+    """Return the request's body as a `model`, and its keys; raises as `read_body` does.
+
+    Keys that the model does not know are among them, unless their value is null.
+    """
     headers = header_index(request)
-    media_types, codings = headers.values(b"content-type"), headers.values(b"content-encoding")
-    if not _is_json(b",".join(media_types), b",".join(codings)):
+    media_type = headers.get(b"content-type", b"")
+    coding = b""
+    if headers.repeated or b"content-encoding" in headers:
+        media_type = b",".join(headers.getlist(b"content-type"))
+        coding = b",".join(headers.getlist(b"content-encoding"))
+    if not _is_json(media_type, coding):
         raise UnsupportedMediaError
     _declared_length(headers, limits.max_body_bytes)
-    raw = await _read(request, limits.max_body_bytes)
-    is_flat = raw.count(b":") <= _FLAT.get(model, -1)
-    body = _read_flat(model, raw, limits) if is_flat else None
-    if body is not None:
-        return body, body.model_fields_set
-    value = parse_json(raw)
-    return _validated(model, value, limits), keys_with_value(value)
+    return _decoded(await _read(request, limits.max_body_bytes), model, limits)
 
 
 async def pass_over_body(request: Request, limits: BodyLimits) -> None:
-    """Read a body that no endpoint asks for, and drop it; too large a one is refused all the same."""
+    """Read a body that no endpoint asks for, and drop it.
+
+    Raises:
+        BodyTooLargeError: It is larger than `max_body_bytes`.
+        MalformedBodyError: The client went away in the middle of it.
+    """
     headers = header_index(request)
-    if _declared_length(headers, limits.max_body_bytes) or headers.value(b"transfer-encoding"):
+    if _declared_length(headers, limits.max_body_bytes) or headers.get(b"transfer-encoding"):
         await _read(request, limits.max_body_bytes)
 
 
 def read_update(value: object, limits: BodyLimits) -> AddressedUpdate:
-    """Return one of the updates of a `BatchBody`, if it and its session id are valid."""
+    """Return one of the updates of a `BatchBody`.
+
+    Raises:
+        InvalidRequestError: It is not a valid update.
+        InvalidSessionIdError: Its session id is not valid.
+    """
     update = _validated(AddressedUpdate, value, limits)
     check_session_id(update.session_id)
     return update
@@ -81,7 +92,11 @@ def keys_with_value(body: Mapping[str, object]) -> Collection[str]:
 
 
 def parse_json(raw: bytes) -> Any:
-    """Return the value of a JSON text, or refuse one that has a key twice, deep nesting or too long a number."""
+    """Return the value of a JSON text.
+
+    Raises:
+        MalformedBodyError: It is not UTF-8, not JSON, has a key twice, is nested too deeply, or has too long a number.
+    """
     try:
         value = _decoder.decode(raw.decode("utf-8"))
         if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH:  # Most bodies cannot be so deep.
@@ -105,17 +120,23 @@ def _refuse_constant(_name: str) -> NoReturn:
 _decoder: Final = json.JSONDecoder(object_pairs_hook=_without_repeats, parse_constant=_refuse_constant)
 
 
-def _read_flat(model: type[Body], raw: bytes, limits: BodyLimits) -> Body | None:
-    """Return a valid body whose values are no objects, in less time; `None` for all others.
+def _decoded(raw: bytes, model: type[Body], limits: BodyLimits) -> tuple[Body, Collection[str]]:
+    """Return a body as a `model`, and its keys; a valid body whose values are no objects takes less time.
 
     Pydantic's parser takes the last value of a repeated key. As a colon follows each key, the body has no key twice if
     it has as many colons as different keys.
     """
-    try:
-        body = model.model_validate_json(raw, context=limits.context)
-    except (ValidationError, ProblemError):
-        return None  # The other way finds out which problem that is.
-    return body if raw.count(b":") == len(body.model_fields_set) else None
+    colons = raw.count(b":")
+    if colons <= _FLAT.get(model, -1):
+        try:
+            body = model.model_validate_json(raw, context=limits.context)
+        except (ValidationError, ProblemError):
+            pass  # The other way finds out which problem that is.
+        else:
+            if colons == len(body.model_fields_set):
+                return body, body.model_fields_set
+    value = parse_json(raw)
+    return _validated(model, value, limits), keys_with_value(value)
 
 
 def _validated(model: type[Body], value: Any, limits: BodyLimits) -> Body:
@@ -125,9 +146,15 @@ def _validated(model: type[Body], value: Any, limits: BodyLimits) -> Body:
         raise InvalidRequestError(first_fault(error)) from None
 
 
+_LENGTH_DIGITS: Final = 20
+"""Digits that no length has; of some thousands, `int` would raise an error."""
+
+
 def _declared_length(headers: HeaderIndex, max_body_bytes: int) -> int:
-    declared = b",".join(headers.values(b"content-length")) or b"0"
-    if not declared.isdigit() or len(declared) >= 20 or int(declared) > max_body_bytes:
+    """Return the length in `Content-Length`, 0 without one; refuse what is too large, and what is no single number."""
+    declared = headers.get(b"content-length", b"").strip(WHITE_SPACE) or b"0"
+    is_number = declared.isdigit() and len(declared) < _LENGTH_DIGITS and b"content-length" not in headers.repeated
+    if not is_number or int(declared) > max_body_bytes:
         raise BodyTooLargeError
     return int(declared)
 
@@ -141,7 +168,14 @@ def _is_json(content_type: bytes, content_encoding: bytes) -> bool:
 
 
 async def _read(request: Request, max_body_bytes: int) -> bytes:
-    body, is_more = b"", True
+    """Return the whole body, as it comes in parts.
+
+    Raises:
+        BodyTooLargeError: It is larger than `max_body_bytes`; the rest is not read.
+        MalformedBodyError: The client went away in the middle of it.
+    """
+    body = b""
+    is_more = True
     while is_more:
         message = await request.receive()
         if message["type"] == "http.disconnect":

@@ -25,11 +25,19 @@ MAX_QUERY_FIELDS: Final = 2000
 
 _FILTERS: Final = frozenset({"prefix", "label", "status"})
 _RUN: Final = RUN.encode()
+_KEY: Final = b"idempotency-key"
 _CONDITIONS: Final = frozenset({b"if-match", b"if-none-match"})
+
+OF_FEW_UPDATES: Final = _CONDITIONS | {_RUN, _KEY}
+"""Headers that few updates have: those of `idempotency_key`, `run_of` and `condition_of`."""
 
 
 def session_id_of(request: Request) -> str:
-    """Return the session id in the path, if it is valid."""
+    """Return the session id in the path.
+
+    Raises:
+        InvalidSessionIdError: It is not a valid session id.
+    """
     return check_session_id(request.path_params["session_id"])
 
 
@@ -39,7 +47,11 @@ def uri_component(text: str) -> str:
 
 
 def query_of(request: Request) -> QueryParams:
-    """Return the parameters in the query; bytes that are not UTF-8 become surrogates, which no session id has."""
+    """Return the parameters in the query; bytes that are not UTF-8 become surrogates, which no session id has.
+
+    Raises:
+        InvalidRequestError: It has more than `MAX_QUERY_FIELDS` parameters.
+    """
     query: bytes = request.scope["query_string"]
     if not query:
         return _NO_QUERY
@@ -52,7 +64,12 @@ _NO_QUERY: Final = QueryParams()
 
 
 def session_ids_of(query: QueryParams, most: int) -> list[str]:
-    """Return the session ids in the query, each once, if there are 1 to `most`, and all are valid."""
+    """Return the session ids in the query, each once.
+
+    Raises:
+        InvalidRequestError: There are none, or more than `most`.
+        InvalidSessionIdError: One is not a valid session id.
+    """
     session_ids = list(dict.fromkeys(query.getlist("session_id")))
     if not 1 <= len(session_ids) <= most:
         raise InvalidRequestError(f"session_id must be given 1 to {most} times.")
@@ -60,7 +77,12 @@ def session_ids_of(query: QueryParams, most: int) -> list[str]:
 
 
 def profile_in_query(query: QueryParams) -> str | None:
-    """Return the profile in the query, if there is one, in the form of a session id."""
+    """Return the profile in the query, if there is one.
+
+    Raises:
+        InvalidRequestError: There are several.
+        InvalidSessionIdError: It has not the form of a session id.
+    """
     profile = _single_value_of(query, "profile")
     return None if profile is None else check_session_id(profile)
 
@@ -70,7 +92,11 @@ VERSIONS: Final = ("3.2", "3.1")
 
 
 def version_in_query(query: QueryParams) -> str:
-    """Return the version of OpenAPI that the query asks for."""
+    """Return the version of OpenAPI that the query asks for.
+
+    Raises:
+        InvalidRequestError: There are several, or it is none of `VERSIONS`.
+    """
     version = _single_value_of(query, "version")
     if version is None or version in VERSIONS:
         return version or VERSIONS[0]
@@ -78,7 +104,11 @@ def version_in_query(query: QueryParams) -> str:
 
 
 def number_of(query: QueryParams, name: str, least: int, most: int) -> int | None:
-    """Return a number in the query, if it lies within the bounds; `None` if there is none."""
+    """Return a number in the query; `None` if there is none.
+
+    Raises:
+        InvalidRequestError: It is no number, or less than `least`, or more than `most`.
+    """
     text = query.get(name)
     if text is None:
         return None
@@ -96,8 +126,14 @@ def filters_sessions(query: QueryParams) -> bool:
 
 
 def session_filter_of(query: QueryParams) -> SessionFilter:
-    """Return the list of sessions that the query asks for, if each of its parameters is valid."""
-    prefix, labels = _single_value_of(query, "prefix"), parse_labels(query.getlist("label"))
+    """Return the list of sessions that the query asks for.
+
+    Raises:
+        InvalidRequestError: There are several prefixes or too many labels, or a label or a state is none.
+        InvalidSessionIdError: No session id begins with the prefix.
+    """
+    prefix = _single_value_of(query, "prefix")
+    labels = parse_labels(query.getlist("label"))
     return SessionFilter(check_prefix(prefix or ""), labels, parse_statuses(query.getlist("status")))
 
 
@@ -111,9 +147,9 @@ def _single_value_of(query: QueryParams, name: str) -> str | None:
 def preconditions_of(request: Request) -> Preconditions:
     """Return the request's conditions."""
     headers = header_index(request)
-    if not headers.has_any(_CONDITIONS):
+    if _CONDITIONS.isdisjoint(headers):
         return UNCONDITIONAL
-    return Preconditions(headers.values(b"if-match"), headers.values(b"if-none-match"))
+    return Preconditions(headers.getlist(b"if-match"), headers.getlist(b"if-none-match"))
 
 
 def condition_of(request: Request) -> Condition:
@@ -149,8 +185,12 @@ UPDATE: Final = "update"
 
 
 def idempotency_key(request: Request, kind: str, canonical: Callable[[], str]) -> IdempotencyKey | None:
-    """Return the request's `Idempotency-Key` with a digest of its body as `canonical` writes it; `None` without one."""
-    keys = header_values(request, b"idempotency-key")
+    """Return the request's `Idempotency-Key` with a digest of its body as `canonical` writes it; `None` without one.
+
+    Raises:
+        InvalidKeyError: It is empty, over `MAX_KEY_CHARS` characters, not printable ASCII, or there are several.
+    """
+    keys = header_values(request, _KEY)
     if not keys:
         return None
     if len(keys) > 1:
@@ -159,7 +199,11 @@ def idempotency_key(request: Request, kind: str, canonical: Callable[[], str]) -
 
 
 def make_key(key: str, kind: str, body: str) -> IdempotencyKey:
-    """Return the key, if it is valid, with a digest of the request's kind and parsed body."""
+    """Return the key with a digest of the request's kind and parsed body.
+
+    Raises:
+        InvalidKeyError: It is empty, over `MAX_KEY_CHARS` characters, or not printable ASCII.
+    """
     stripped = key.strip(" ")  # As a header strips its value.
     if not stripped or len(key) > MAX_KEY_CHARS or not (key.isascii() and key.isprintable()):
         raise InvalidKeyError(_KEY_RULE)

@@ -1,6 +1,7 @@
 """Routes, and the middleware that finds the endpoint of a request under `/api`.
 
-One look-up of the path finds it: Starlette's router would try one pattern after the other, for thousands of requests.
+There are thousands of updates and streams, so one look-up of the path finds their endpoint; Starlette's router would
+try one pattern after the other.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -33,18 +34,21 @@ _PARAMETERS: Final = (
     ("/api/hooks/", HOOK_PATH, "hook"),
 )
 
-_PUSH: Final = "push/"  # Paths below one of a session that have a subscription's id as another parameter.
+_PUSH: Final = "push/"
+"""Paths of a session that go on with this have a subscription's id as another parameter."""
 
 Endpoint: TypeAlias = Callable[[ProgressService, Request], Awaitable[ASGIApp]]
+"""Returns the response to a request, or raises a `ProblemError`."""
 
 
 class Route(NamedTuple):
-    """The endpoint of one method of one path; it is `None` where a mounted application responds.
+    """The endpoint of one method of one path.
 
     Attributes:
         method: The method; GET includes HEAD.
         path: The path, with the names of its parameters in braces.
         operation_id: The key of its description in `openapi.operations.OPERATIONS`.
+        endpoint: The function that responds; `None` where a mounted application does.
         is_hot: Whether thousands of requests a second may go there; see ``hot_routes``.
         takes_body: Whether the endpoint reads the body; else a body is passed over before.
     """
@@ -58,13 +62,14 @@ class Route(NamedTuple):
 
 
 def split_path(path: str) -> tuple[str, dict[str, str]]:
-    """Return the path of the route that a path belongs to, and its parameters."""
+    """Return the path of the route that a path belongs to, and its parameters; an empty path where one of them is."""
     for prefix, template, parameter in _PARAMETERS:
         if path.startswith(prefix):
             value, slash, rest = path.removeprefix(prefix).partition("/")
             parameters = {parameter: value}
             if rest.startswith(_PUSH) and rest != _PUSH:
-                parameters["subscription_id"], rest = rest.removeprefix(_PUSH), f"{_PUSH}{{subscription_id}}"
+                parameters["subscription_id"] = rest.removeprefix(_PUSH)
+                rest = f"{_PUSH}{{subscription_id}}"
             return (template + slash + rest if value else ""), parameters
     return path, {}
 
@@ -73,6 +78,7 @@ class ApiRouter:
     """Responds to requests under `/api`, and passes all others on."""
 
     def __init__(self, app: ASGIApp, service: ProgressService, routes: Sequence[Route]) -> None:
+        """Serve `service` by `routes`; `app` gets every other path."""
         self._app = app
         self._service = service
         self._endpoints: dict[str, dict[str, Endpoint]] = {}
@@ -122,6 +128,9 @@ def _check_raw_path(raw_path: bytes) -> None:
 
     There a `%2F` inside a session id would split it in two, and bytes that are not UTF-8 would become a replacement
     character. Both show only in the raw path.
+
+    Raises:
+        InvalidSessionIdError: The path is such a one.
     """
     if b"%" not in raw_path:
         return

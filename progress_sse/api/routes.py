@@ -26,6 +26,7 @@ FILES: Final = "/web"
 
 
 async def _describe(service: ProgressService, request: Request) -> ASGIApp:
+    """`GET /openapi.json`: the description of this very table."""
     return await server.openapi(service, request, ROUTES)
 
 

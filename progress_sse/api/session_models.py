@@ -105,7 +105,12 @@ class CreateBody(KeyedBody):
     def command(
         self, workflows: Workflows, profile: str | None, *, replace: bool, only_if: Condition = anywhere
     ) -> Create:
-        """Return the command that this asks for, if it defines the steps in one way; `profile` is the one to use."""
+        """Return the command that this asks for; `profile` is the one to use.
+
+        Raises:
+            InvalidRequestError: It defines the steps in more than one way, or has a step that is not valid.
+            UnknownWorkflowError: No workflow has that name.
+        """
         return Create(
             self.definitions(workflows),
             replace,

@@ -50,7 +50,8 @@ def _case(
     Those in `short` have texts as short as those of parts.
     """
     needed = {"action": {"enum": list(actions)}, **values}
-    null, bound = {"type": "null"}, {"maxLength": MAX_PART_TEXT_CHARS}
+    null = {"type": "null"}
+    bound = {"maxLength": MAX_PART_TEXT_CHARS}
     properties = {**needed, **dict.fromkeys(none, null), **dict.fromkeys(short, bound)}
     case = {"properties": properties, "required": list(needed)}
     return case | {"oneOf": [_NUMBER, _NAME]} if on_a_step else case
@@ -218,7 +219,11 @@ class AddressedUpdate(UpdateBody):
 
     @property
     def key(self) -> IdempotencyKey | None:
-        """The update's idempotency key, the same when it is sent again by itself; `None` if it has or takes none."""
+        """The update's idempotency key, the same when it is sent again by itself; `None` if it has or takes none.
+
+        Raises:
+            InvalidKeyError: It is empty, over 255 characters, or not printable ASCII.
+        """
         if self.idempotency_key is None:
             return None
         key = make_key(self.idempotency_key, UPDATE, self.canonical())
@@ -251,6 +256,12 @@ class BatchBody(BaseModel):
     )
 
 
+TAKEN_KEYS: Final[Mapping[str, frozenset[str]]] = {
+    kind.action: UpdateBody.always | UpdateBody.never | keys_of(kind.action) for kind in UPDATES
+}
+"""The keys of which none is ignored in a single update, by its action."""
+
+
 def ignored_keys(body: UpdateBody, keys: Collection[str]) -> Sequence[str]:
     """Return those of the body's `keys` that neither every update has nor its action, as answers name them."""
     unknown = set(keys) - body.always - body.never - keys_of(body.action)
@@ -261,7 +272,11 @@ def ignored_keys(body: UpdateBody, keys: Collection[str]) -> Sequence[str]:
 
 
 def check_strictly(body: UpdateBody, ignored: Sequence[str]) -> None:
-    """Refuse what is otherwise taken as it stands: keys that are ignored, and a success with an error."""
+    """Refuse what is otherwise taken as it stands.
+
+    Raises:
+        InvalidRequestError: There are keys that are ignored, or a success has an error.
+    """
     if ignored:
         raise InvalidRequestError(f"unknown keys: {', '.join(ignored)}.")
     values: Mapping[str, Any] = body.__dict__
@@ -284,9 +299,14 @@ def command_of(
 
     A `start` of a session that does not exist yet creates one of the workflow `default`; by a step's name, an
     open-ended one.
+
+    Raises:
+        InvalidRequestError: A field is missing, or contradicts another one.
     """
     values: Mapping[str, Any] = body.__dict__
-    attempt_id, lease_ms, lost_after_ms = values["attempt_id"], values["lease_ms"], values["lost_after_ms"]
+    attempt_id = values["attempt_id"]
+    lease_ms = values["lease_ms"]
+    lost_after_ms = values["lost_after_ms"]
     has_lease = attempt_id is not None or lease_ms is not None or lost_after_ms is not None
     envelope = Envelope(
         Claim(attempt_id, lease_ms, lost_after_ms) if has_lease else None,

@@ -50,7 +50,12 @@ Authorize: TypeAlias = Callable[[Request, Action, str | None], bool | Awaitable[
 
 
 class Authorization(NamedTuple):
-    """The token of a request, or of its ticket, if it needed one; `expires_at` is in seconds since 1970, or never."""
+    """The authorization of a request.
+
+    Attributes:
+        token: The token that it was granted by, the request's own or its ticket's; `None` if it needed none.
+        expires_at: When it ends, in seconds since 1970; `None` for never.
+    """
 
     token: str | None
     expires_at: float | None
@@ -61,11 +66,16 @@ UNCONDITIONAL: Final = Authorization(None, None)
 
 
 class Authorizer(ABC):
-    """Authorizes requests or refuses them, and counts them where there are rates."""
+    """Authorizes requests or refuses them, and counts them where there are rates.
+
+    Attributes:
+        takes_tokens: Whether it decides by tokens, cookies and tickets.
+    """
 
     takes_tokens: ClassVar[bool]
 
     def __init__(self, rate_limiter: "RateLimiter | None") -> None:
+        """Count requests by `rate_limiter`; `None` where there are no rates."""
         self._rate_limiter = rate_limiter
 
     @abstractmethod
@@ -175,6 +185,7 @@ class CallbackAuthorizer(Authorizer):
     takes_tokens = False
 
     def __init__(self, authorize: Authorize, rate_limiter: "RateLimiter | None" = None) -> None:
+        """Call `authorize` for each request and session."""
         super().__init__(rate_limiter)
         self._authorize = authorize
 

@@ -68,7 +68,11 @@ SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 def is_cross_site(request: Request, allow_origins: Collection[str]) -> bool:
     """Return whether a foreign page may have made its visitor's browser send the request, by headers that none can set.
 
-    A cookie is `SameSite=Strict`; this also excludes other hosts of the same site, but for pages of `allow_origins`.
+    A cookie is `SameSite=Strict`; this also excludes other hosts of the same site.
+
+    Args:
+        request: A request with a cookie.
+        allow_origins: Origins whose pages are not foreign.
     """
     if request.method in SAFE_METHODS:
         return False
@@ -83,9 +87,10 @@ def is_cross_site(request: Request, allow_origins: Collection[str]) -> bool:
 
 
 def _own_origin(request: Request) -> str:
-    """Return the origin of this server's pages, as a browser writes it: `https`, even where a proxy in front ends TLS.
+    """Return the origin of this server's pages, as a browser writes it.
 
-    Without TLS a browser keeps our cookie only where the server is on its own machine.
+    Its scheme is `https`, even where a proxy in front ends TLS: without TLS a browser keeps our cookie only where the
+    server is on its own machine.
     """
     host = header_value(request, b"host").lower()
     scheme = request.scope["scheme"] if is_of_this_machine(host) else "https"

@@ -1,4 +1,7 @@
-"""Grants as values: the rights of a token, and whether they cover an action."""
+"""Grants as values: the rights of a token, and whether they cover an action.
+
+``token_authorizer`` decides which grant a token has.
+"""
 
 import hmac
 from collections.abc import Sequence
@@ -16,6 +19,7 @@ class Grant(BaseModel):
     """The rights of a token, as its claims state them.
 
     Attributes:
+        sessions: Ids of sessions that it covers.
         prefixes: Prefixes of the ids of further sessions that it covers; the empty prefix covers all.
         actions: The actions that it allows on them. Unknown actions have no effect.
         expires_at: When it ends, in seconds since 1970; `None` for never.
@@ -29,7 +33,10 @@ class Grant(BaseModel):
     expires_at: Annotated[float, Field(strict=True, allow_inf_nan=False)] | None = Field(None, alias="exp")
 
     def allows(self, action: Action, *session_ids: str | None) -> bool:
-        """Return whether it allows an action on each of the sessions (`None`: all together); without any, on some."""
+        """Return whether it allows an action on each of the sessions; without any, on some session.
+
+        `None` stands for all sessions together, as in the list of them.
+        """
         return action in self.actions and all(map(self._covers, session_ids))
 
     def _covers(self, session_id: str | None) -> bool:

@@ -1,4 +1,7 @@
-"""Limits how often one caller may publish, and read, in a sliding window; servers that share a Redis count together."""
+"""Limits how often one caller may publish, and read.
+
+The limits library counts, with a sliding window. Servers that share a Redis count together.
+"""
 
 import asyncio
 import math
@@ -48,8 +51,10 @@ class WindowStorage(MemoryStorage):
     def _counts(self, expiry: int) -> tuple[dict[str, int], dict[str, int], float]:
         """Return the counts of the previous and the current window of `expiry` seconds, and the rest of the latter."""
         passed, passed_s = divmod(time.time(), expiry)
-        number, known = int(passed), self._windows.get(expiry, {})
-        previous, current = known.get(number - 1, {}), known.get(number, {})
+        number = int(passed)
+        known = self._windows.get(expiry, {})
+        previous = known.get(number - 1, {})
+        current = known.get(number, {})
         self._windows[expiry] = {number - 1: previous, number: current}
         return previous, current, expiry - passed_s
 
@@ -72,6 +77,7 @@ class RateLimiter:
     """Counts requests per caller, and refuses those beyond the rates of each action."""
 
     def __init__(self, items: Mapping[Action, Sequence[RateLimitItem]], make_storage: MakeStorage) -> None:
+        """Limit each action by its `items`, and count in the storage that `make_storage` returns."""
         self._items = items
         self._make_storage = make_storage
         self._fallback = SlidingWindowCounterRateLimiter(WindowStorage())
@@ -85,7 +91,11 @@ class RateLimiter:
         self._at_once = asyncio.Semaphore(COUNTS_AT_ONCE)
 
     async def count(self, action: Action, caller: str, count: int = 1) -> None:
-        """Count a request as `count` requests, or raise a `RateExceededError` if the caller is over a rate."""
+        """Count a request as `count` requests.
+
+        Raises:
+            RateExceededError: The caller is over a rate; it names the seconds to wait.
+        """
         for item in self._items.get(action, ()):
             try:
                 async with asyncio.timeout(COUNT_TIMEOUT_S), self._at_once:
@@ -115,7 +125,11 @@ async def _hit(
 
 
 def parse_rate(name: str, rate: str | None) -> list[RateLimitItem]:
-    """Return the limits of the setting `name`, if it is a valid rate; none where it is `None`."""
+    """Return the limits of the setting `name`; none where it is `None`.
+
+    Raises:
+        ConfigurationError: It is not a valid rate, or allows nothing.
+    """
     try:
         items = [] if rate is None else parse_many(rate)
         if any(item.amount == 0 for item in items):

@@ -31,6 +31,7 @@ class MemoryOneTimeStore:
     """The store of a single process; all its values have the same lifetime."""
 
     def __init__(self, clock: Clock) -> None:
+        """Measure by `clock`."""
         self._clock = clock
         self._kept: dict[str, tuple[float, bytes]] = {}
 
@@ -52,6 +53,8 @@ class MemoryOneTimeStore:
 
 
 TICKET_BYTES: Final = 24
+"""Random bytes of a ticket."""
+
 LIFETIME_S: Final = 30
 """Seconds within which a ticket must be used."""
 
@@ -66,11 +69,16 @@ class Tickets:
     """Issues tickets, and redeems them."""
 
     def __init__(self, store: OneTimeStore) -> None:
+        """Keep the tokens in `store`."""
         self._store = store
         self._issued: OrderedDict[str, deque[str]] = OrderedDict()
 
     async def issue(self, token: str) -> str:
-        """Return a ticket for the token, which is text as in a header; raises a `StoreUnavailableError`."""
+        """Return a ticket for the token, which is text as in a header.
+
+        Raises:
+            StoreUnavailableError: The token could not be kept.
+        """
         ticket = secrets.token_urlsafe(TICKET_BYTES)
         name = _hash(ticket)
         await self._store.put(name, _combined_with_hash(token.encode("latin-1"), ticket), LIFETIME_S)
@@ -89,7 +97,11 @@ class Tickets:
         return issued.popleft() if len(issued) > MAX_TICKETS_PER_TOKEN else None
 
     async def redeem(self, ticket: str) -> str | None:
-        """Return the token of a ticket; `None` if it is invalid, used, or too old; raises a `StoreUnavailableError`."""
+        """Return the token that a ticket stands for; `None` if the ticket is invalid, used, or too old.
+
+        Raises:
+            StoreUnavailableError: The store does not answer, so that this is unknown.
+        """
         value = await self._store.take(_hash(ticket))
         return None if value is None else _combined_with_hash(value, ticket).decode("latin-1")
 

@@ -31,7 +31,11 @@ class TokenAuthorizer(Authorizer):
     def __init__(
         self, settings: Settings, tickets: Tickets, clock: Clock, rate_limiter: "RateLimiter | None" = None
     ) -> None:
-        """Accept the tokens in `publish_token`, those signed with `token_key`, and cookies from `allow_origins`."""
+        """Accept the tokens in `publish_token`, those signed with `token_key`, and cookies from `allow_origins`.
+
+        Raises:
+            ConfigurationError: The settings contradict each other, or the key is not valid.
+        """
         super().__init__(rate_limiter)
         self._publish_tokens = [token.get_secret_value().encode() for token in settings.publish_token]
         self._signed = None
@@ -79,7 +83,12 @@ class TokenAuthorizer(Authorizer):
         return grant.prefixes if "list" in grant.actions else ()
 
     async def _credential(self, request: Request, ticket: str = "", action: Action | None = None) -> str:
-        """Return the token in `Authorization`, else that of the ticket, else that in a cookie."""
+        """Return the token in `Authorization`, else that of the ticket, else that in a cookie.
+
+        Raises:
+            UnauthorizedError: There is none, or the ticket is not valid.
+            ForbiddenError: It is in a cookie, and the page of another site may have sent the request.
+        """
         token = _bearer_token(request)
         if token is None and ticket:
             token = await self._tickets.redeem(ticket)
@@ -92,7 +101,12 @@ class TokenAuthorizer(Authorizer):
         return token
 
     def _grant(self, token: str) -> Grant:
-        """Return the grant of a token; without a key for signed ones, any but a `publish_token` is forbidden."""
+        """Return the grant of a token.
+
+        Raises:
+            UnauthorizedError: It is not valid, or no longer.
+            ForbiddenError: It is not valid, and there are no tokens but those in `publish_token`.
+        """
         if is_one_of(token.encode("latin-1"), self._publish_tokens):  # The encoding of headers.
             return EVERYTHING
         if self._signed is None:
@@ -118,6 +132,7 @@ def _bearer_token(request: Request) -> str | None:
 
 
 def _cookie_token(request: Request, action: Action | None) -> str | None:
+    """Return the token in the cookie that the request is to be authorized by."""
     if action == "admin":  # No page acts by the cookie of an operator.
         return None
     if not is_by_link(request):

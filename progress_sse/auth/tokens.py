@@ -50,7 +50,11 @@ class SignedTokens:
     """Verifies and makes tokens with one key."""
 
     def __init__(self, key: str, algorithm: Algorithm) -> None:
-        """Take the `token_key`: for HS256 the secret; for RS256 a key in PEM, or the path of a file that holds it.
+        """Take the setting `token_key`.
+
+        Args:
+            key: For HS256 the secret itself; for RS256 a key in PEM, or the path of a file that holds it.
+            algorithm: The algorithm of every token.
 
         Raises:
             ConfigurationError: The key does not fit the algorithm; the text does not repeat it.
@@ -82,7 +86,12 @@ class SignedTokens:
         return Grant.model_validate(claims)
 
     def make(self, grant: Grant, *, issued_at: float, subject: str | None = None) -> str:
-        """Return a token of a grant, which must have an end; `issued_at` is in seconds since 1970.
+        """Return a token.
+
+        Args:
+            grant: Its grant, which must have an end, as every token has.
+            issued_at: The time now, in seconds since 1970.
+            subject: The `sub` claim, which the server ignores.
 
         Raises:
             ConfigurationError: The key is a public one, or the token would be too long for the server.

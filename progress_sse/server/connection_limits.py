@@ -50,6 +50,7 @@ class DeadlineQueue:
     """Connections with the same timeout, oldest first."""
 
     def __init__(self, timeout_s: float) -> None:
+        """Call `on_overdue` of each connection that has been here for `timeout_s` seconds."""
         self._timeout_s = timeout_s
         self._due: OrderedDict[LimitedConnection, float] = OrderedDict()
         self._is_timed = False
@@ -106,6 +107,7 @@ class ConnectionLimits:
         awaiting_head: Connections that have sent no request yet, or a part of a head.
         idle: Connections whose requests are all answered.
         awaiting_body: Connections that have sent the head of a request.
+        max_connections: Connections that may be open.
         max_rest_bytes: Bytes that may follow the head of a request: its body and the framing.
     """
 
@@ -118,6 +120,7 @@ class ConnectionLimits:
         max_body_bytes: int,
         max_connections: int,
     ) -> None:
+        """Wait `head_timeout_s` for a head, `body_timeout_s` for its body, and `keep_alive_s` for the next request."""
         self.awaiting_head = DeadlineQueue(head_timeout_s)
         self.idle = DeadlineQueue(keep_alive_s)
         self.awaiting_body = DeadlineQueue(body_timeout_s)

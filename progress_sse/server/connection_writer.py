@@ -16,7 +16,8 @@ MAX_COALESCED_BYTES: Final = 16_384
 class WriteCoalescer:
     """Flushes the connections that were written to in one turn of the event loop, one right after the other.
 
-    Waking the process that reads is most of the cost of a short write; a proxy that holds them all is woken once.
+    Most of the cost of a short write on one machine is waking the process that reads. In this way a proxy that holds
+    all connections is woken once, and not once for each of them.
     """
 
     def __init__(self) -> None:
@@ -35,7 +36,10 @@ class WriteCoalescer:
 
 
 class CoalescingTransport:
-    """Buffers writes until the end of the loop's turn: head and body go out in one [ASGI HTTP, Response Start]."""
+    """Buffers writes until the end of the loop's turn, so that head and body of a response go out in one write.
+
+    Servers may hold a head back [ASGI HTTP, Response Start]. What this class does not define is the transport's.
+    """
 
     __slots__ = ("_coalescer", "_transport", "_unsent", "is_closing", "write_through")
 
@@ -94,6 +98,7 @@ class ConnectionWriter:
     __slots__ = ("_connection", "_is_chunked", "_response")
 
     def __init__(self, connection: Connection, response: RequestResponseCycle | DirectExchange) -> None:
+        """Write the body of `response`, whose head is written."""
         self._connection = connection
         self._response = response
         self._is_chunked = bool(response.chunked_encoding)
@@ -115,7 +120,8 @@ class ConnectionWriter:
 
     def finish(self, last: FrameBatch) -> None:
         """Write this and the end of the body; a kept-alive connection then serves the next request."""
-        connection, response = self._connection, self._response
+        connection = self._connection
+        response = self._response
         connection.detached = None
         # An empty chunk would be the end already.
         rest = (last.chunk if last.data else b"") + b"0\r\n\r\n" if self._is_chunked else last.data

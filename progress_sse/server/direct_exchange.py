@@ -7,6 +7,7 @@ once the whole request has arrived, and runs without a task up to its first wait
 import asyncio
 import contextvars
 import logging
+from functools import lru_cache
 from typing import Any, Final, Protocol
 
 from starlette.responses import Response
@@ -22,9 +23,20 @@ from progress_sse.wire.headers import RawHeaders
 
 logger: Final = logging.getLogger(__name__)
 
+SHORT_BODY_BYTES: Final = 1024
+"""Bytes of a body up to which it is written together with its head; a longer one is not copied for it."""
+
 
 class Connection(DirectWriteExtension, Protocol):
-    """The HTTP protocol, as its responses use it; `transport` is a `CoalescingTransport`."""
+    """The HTTP protocol, as its responses use it.
+
+    Attributes:
+        detached: What is notified of the connection in place of the application; see `DirectWriteExtension.detach`.
+        flow: Whether the connection has room for more, as uvicorn keeps it.
+        server_state: What uvicorn's connections share; it has the header fields of every response.
+        tasks: The tasks that the server waits for when it shuts down.
+        transport: A `CoalescingTransport`, which writes to the connection.
+    """
 
     detached: asyncio.BaseProtocol | None
     flow: Any
@@ -97,8 +109,13 @@ class DirectExchange:
         self.response_started = True
         transport = self._connection.transport
         lines = response.lines if isinstance(response, Reply) else encode_fields(response.raw_headers)
-        transport.write(self._head(response.status_code, lines) + b"\r\n")
-        transport.write(bytes(response.body))  # Apart, as all connections share a session's body.
+        head = self._head(response.status_code, lines) + b"\r\n"
+        body = bytes(response.body)
+        if len(body) <= SHORT_BODY_BYTES:
+            transport.write(head + body)
+        else:
+            transport.write(head)
+            transport.write(body)  # Apart, as all connections share a session's body.
         self.response_complete = True
         if not self.keep_alive:
             transport.close()
@@ -113,7 +130,13 @@ class DirectExchange:
 
     def _head(self, status: int, lines: bytes) -> bytes:
         end = b"" if self.keep_alive else b"connection: close\r\n"
-        return b"".join([STATUS_LINE[status], encode_fields(self._connection.server_state.default_headers), lines, end])
+        defaults = _encode_defaults(tuple(self._connection.server_state.default_headers))
+        return b"".join([STATUS_LINE[status], defaults, lines, end])
+
+
+@lru_cache(maxsize=1)  # The date among them changes each second.
+def _encode_defaults(headers: RawHeaders) -> bytes:
+    return encode_fields(headers)
 
 
 def encode_fields(headers: RawHeaders) -> bytes:

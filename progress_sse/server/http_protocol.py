@@ -1,4 +1,8 @@
-"""Uvicorn's HTTP/1.1 protocol with direct writing, deadlines and limits."""
+"""Uvicorn's HTTP/1.1 protocol with direct writing, deadlines and limits.
+
+A stream's response is detached from the application: the stream writes to the connection itself (see ``body_writer``).
+Requests on hot routes are answered without the application (see ``direct_exchange``).
+"""
 
 import asyncio
 from collections.abc import Callable
@@ -118,6 +122,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._refuse(errors.BodyTooLargeError())
 
     def _refuse_all(self, error: errors.ProblemError) -> None:
+        """Refuse the requests of this connection from now on."""
         self.app = self._refusal(error)
         self._hot_routes = None
 
@@ -127,8 +132,11 @@ class HttpProtocol(HttpToolsProtocol):
         self.headers = []
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header field but `Upgrade` (see ``request_parser``); of too many fields, keep one above the limit."""
-        # Trailer fields behind the body must not become header fields [RFC 9110 §6.5.1].
+        """Keep a header field, without white space around its value; of too many fields, keep one above the limit.
+
+        An offer of another protocol is ignored (see ``request_parser``). Trailer fields behind the body must not become
+        header fields [RFC 9110 §6.5.1].
+        """
         if self._is_in_head and len(self.headers) <= MAX_HEADERS:
             name = name.lower()
             if name != b"upgrade":
@@ -140,7 +148,8 @@ class HttpProtocol(HttpToolsProtocol):
             return
         if len(self.pipeline) >= MAX_PIPELINED:
             raise BadHeadError  # The earlier requests are answered, and then the connection closes.
-        method, version = self.parser.get_method(), self.parser.get_http_version()
+        method = self.parser.get_method()
+        version = self.parser.get_http_version()
         if len(self.url) > MAX_URL_BYTES:
             self._refuse_all(errors.UrlTooLongError())
             self.url = b"/"  # Above 64 KiB it could not be parsed.
@@ -169,7 +178,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _begin_cycle(self, version: str) -> None:
         """Start the application, after giving uvicorn what was read of the head."""
-        url, headers = self.url, self.headers
+        url = self.url
+        headers = self.headers
         super().on_message_begin()
         self.url = url
         for name, value in headers:
@@ -252,7 +262,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _update_deadline(self) -> None:
         """Enter the queue for the next act expected of the client, if there is one."""
-        queue, running = None, self._running
+        queue = None
+        running = self._running
         if self.detached is not None or self.parser is None:
             pass  # Requests during a stream have no deadline, and a lost connection sends none.
         elif not self._is_in_head:

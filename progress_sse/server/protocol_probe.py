@@ -1,4 +1,8 @@
-"""Checks by a few exchanges that `HttpProtocol` fits the installed uvicorn: any version may change inner parts."""
+"""Checks by a few exchanges over a pair of sockets that `HttpProtocol` fits the installed uvicorn.
+
+``http_protocol`` builds on inner parts of uvicorn, which any version may change. A list of their names would not show
+their behaviour. So each server tries the protocol once, before it listens.
+"""
 
 import asyncio
 import logging

@@ -1,4 +1,7 @@
-"""Checks of a request's head beyond those of llhttp, and a parser that ignores `Upgrade` where httptools does not."""
+"""Checks of a request's head beyond those of llhttp, and a parser that ignores `Upgrade` where httptools does not.
+
+llhttp rejects almost all malformed requests. Its wrapper httptools deviates from RFC 9110 and 9112 in the rest.
+"""
 
 import re
 from collections.abc import Iterable
@@ -7,7 +10,7 @@ from typing import Any, Final, Protocol
 
 import httptools
 
-from progress_sse.wire.headers import HeaderIndex, RawHeaders
+from progress_sse.wire.headers import WHITE_SPACE, HeaderIndex, RawHeaders
 
 VERSIONS: Final = frozenset({"1.0", "1.1"})
 
@@ -25,11 +28,15 @@ def check_head(method: bytes, version: str, headers: HeaderIndex) -> None:
     A missing, repeated or invalid `Host` gets 400 [RFC 9112 §3.2]. So does a transfer coding other than `chunked`, as
     the server does not decode it.
     """
-    hosts, codings = headers.values(b"host"), headers.values(b"transfer-encoding")
-    if version not in VERSIONS or method == b"CONNECT" or len(hosts) > 1 or (not hosts and version == "1.1"):
+    host = headers.get(b"host")
+    if version not in VERSIONS or method == b"CONNECT" or (host is None and version == "1.1"):
         raise BadHeadError
-    if not all(map(_HOST.fullmatch, hosts)) or any(coding.lower() != b"chunked" for coding in codings):
+    if b"host" in headers.repeated or (host is not None and not _HOST.fullmatch(host.strip(WHITE_SPACE))):
         raise BadHeadError
+    if b"transfer-encoding" in headers:
+        codings = headers.getlist(b"transfer-encoding")
+        if any(coding.lower() != b"chunked" for coding in codings):
+            raise BadHeadError
 
 
 class Receiver(Protocol):
@@ -48,6 +55,7 @@ class RequestParser(httptools.HttpRequestParser):
     """
 
     def __init__(self, receiver: Receiver) -> None:
+        """Send the callbacks to `receiver`."""
         self._receiver = receiver
         self._begin()
 

@@ -11,14 +11,20 @@ from progress_sse.core.errors import ConfigurationError
 from progress_sse.settings import Settings
 
 BACKLOG: Final = 2048
+"""Connections that may wait to be accepted."""
 
 MAX_UNSENT_BYTES: Final = 16_384
 """Unsent bytes that the kernel buffers for a connection."""
 
 
 def listen(settings: Settings) -> socket.socket:
-    """Return a socket that listens at the address of the settings."""
-    host, port = settings.host, settings.port
+    """Return a socket that listens at the address of the settings.
+
+    Raises:
+        ConfigurationError: The address is not one of this machine, or it is in use.
+    """
+    host = settings.host
+    port = settings.port
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         listener = socket.create_server(address[:2], family=family, backlog=BACKLOG)
@@ -44,9 +50,10 @@ READY: Final = b"ready"
 """The message of a server process once it accepts connections."""
 
 _VARIABLE: Final = "PROGRESS_SSE_SOCKETS"
-
+"""The environment variable by which a process finds the sockets that it inherits."""
 
 _SIZE_BYTES: Final = 4
+"""Bytes of the size that goes before the text of the file of hooks."""
 
 
 def encode_hooks(text: str) -> bytes:

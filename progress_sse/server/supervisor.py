@@ -3,7 +3,7 @@
 The supervisor holds the socket and serves no connection itself. A server process runs the same command again, and
 inherits that socket and one end of a control socket. Over that it gets the text of the file of hooks, so that all
 processes have the same. It reports there that it accepts connections, and sees it end when the supervisor has gone.
-While a process is replaced, new connections wait in the shared socket.
+While a process is replaced, new connections wait in the shared socket, so that none is refused.
 
 On SIGHUP each process in turn is replaced by a new one, which accepts connections before the old one begins to drain.
 It runs the code that is installed by then, with the arguments of the supervisor.
@@ -37,9 +37,10 @@ HURRY_S: Final = 1.0
 
 
 class ServerProcess:
-    """A process that serves, or is about to; it has `stop_timeout_s` seconds to end."""
+    """A process that serves, or is about to."""
 
     def __init__(self, process: asyncio.subprocess.Process, control: socket.socket, stop_timeout_s: float) -> None:
+        """Manage a process that has been started; it has `stop_timeout_s` seconds to end."""
         self._process = process
         self._control = control
         self._stop_timeout_s = stop_timeout_s
@@ -119,7 +120,10 @@ class ProcessPool:
     """All server processes that live: those that serve, those that start, and those that end."""
 
     def __init__(self, listener: socket.socket, stop_timeout_s: float, hooks: str = "") -> None:
-        """Hand the text `hooks` to each process."""
+        """Let processes serve `listener`, with none yet; each has `stop_timeout_s` seconds to end.
+
+        Each gets `hooks`, the text of the file of hooks, as it is when the process starts.
+        """
         self.hooks = hooks
         self._listener = listener
         self._stop_timeout_s = stop_timeout_s
@@ -127,7 +131,11 @@ class ProcessPool:
         self._is_ending = False
 
     async def spawn(self) -> ServerProcess:
-        """Start a process, and wait until it accepts connections; a `ConfigurationError` if it does not."""
+        """Start a process, and wait until it accepts connections.
+
+        Raises:
+            ConfigurationError: It could not be started, ended at once, or took too long; its log has the reason.
+        """
         try:
             process = await ServerProcess.start(
                 ["-m", "progress_sse", *sys.argv[1:]], self._listener, self._stop_timeout_s, self.hooks
@@ -149,7 +157,7 @@ class ProcessPool:
         return code
 
     def end(self) -> None:
-        """Tell all processes to end, also those that are starting; the second call, to end at once."""
+        """Let all processes end, also those that are starting; the second call lets them end at once."""
         for process in self._processes:
             if self._is_ending:
                 process.end_at_once()
@@ -165,10 +173,13 @@ class ProcessPool:
 class Slot:
     """Holds one server process at a time, and replaces it when it ends by itself, or on request.
 
-    Both spawn under the lock, and check again which process is to be replaced: no second one may be left.
+    A process may end by itself while it is being renewed, and a renewal may begin after it has ended. Both spawn under
+    the lock, and check again that the process is still the one to replace. Otherwise a second process for the same slot
+    would be left that no slot holds.
     """
 
     def __init__(self, pool: ProcessPool, process: ServerProcess, clock: Clock | None = None) -> None:
+        """Begin with a process that serves; further ones are spawned in `pool`."""
         self._pool = pool
         self._process = process
         self._clock = clock or SystemClock()
@@ -194,7 +205,11 @@ class Slot:
                 logger.error("%s", error)
 
     async def renew(self) -> None:
-        """Spawn a new process, and end the present one once the new one serves; it stays if none can be started."""
+        """Spawn a new process, and end the present one once the new one serves.
+
+        Raises:
+            ConfigurationError: No new process could be started; the present one stays.
+        """
         async with self._spawning:
             former, self._process = self._process, await self._pool.spawn()
         former.end()
@@ -209,7 +224,11 @@ class Supervisor:
     """Keeps the number of server processes that the settings name."""
 
     def __init__(self, settings: Settings, listener: socket.socket, on_started: Callable[[], None]) -> None:
-        """Call `on_started` once all processes accept connections."""
+        """Serve `listener`, and call `on_started` once all processes accept connections.
+
+        Raises:
+            ConfigurationError: The file of hooks has a mistake.
+        """
         self._settings = settings
         # A process has a graceful timeout for its requests, one for tries of notices, and one for its commits.
         stop_timeout_s = 3 * settings.graceful_timeout_s + STOP_MARGIN_S
@@ -221,7 +240,10 @@ class Supervisor:
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT, and then until every process has ended or was killed at its timeout.
 
-        A second signal ends them at once. A `ConfigurationError`: a process did not start.
+        A second signal ends them at once.
+
+        Raises:
+            ConfigurationError: A process did not start.
         """
         loop = asyncio.get_running_loop()
         for each in (signal.SIGTERM, signal.SIGINT):

@@ -54,10 +54,18 @@ async def serve(
     hot_routes: HotRoutes | None = None,
     watch: Callable[[Callable[[], None]], None] | None = None,
 ) -> None:
-    """Start the service, serve until a signal or the watched event, and close the service.
+    """Serve until a signal or the watched event.
 
-    `on_started` is called once connections are accepted, and `watch` with a function that shuts the server down.
-    `hot_routes` are called without the application; there are none where another one is around it.
+    Args:
+        service: The service, started before and closed after.
+        app: The service's application, or one around it.
+        listener: The listening socket.
+        on_started: Called once connections are accepted.
+        hot_routes: Endpoints that are called without the application; `None` where another one is around it.
+        watch: Called with a function that shuts the server down.
+
+    Raises:
+        StoreRefusedError: The store cannot be used as it is.
     """
     await service.start()
     _tune_collector()
@@ -77,6 +85,7 @@ class Server(uvicorn.Server):
     """Drains on the first SIGTERM or SIGINT and ends with exit code 0; ends at once on the second."""
 
     def __init__(self, config: uvicorn.Config, service: ProgressService, on_started: Callable[[], None]) -> None:
+        """Call `on_started` once connections are accepted; on shutdown, drain the streams of `service`."""
         super().__init__(config)
         self._service = service
         self._on_started = on_started
@@ -103,8 +112,10 @@ class Server(uvicorn.Server):
             request.cancel()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Shut down; at the second signal at once, as every acknowledged update is durable by then."""
-        # Uvicorn's own handler would raise the signal again at the end, and the exit code would not be 0.
+        """Shut down; at the second signal at once. Every acknowledged update is durable by then.
+
+        Uvicorn's own handler would raise the signal again at the end, and the exit code would not be 0.
+        """
         if self.should_exit:
             signal.signal(sig, signal.SIG_DFL)  # A third one ends a process that cannot write its log.
             logging.shutdown()  # The signal leaves no time for it: what was counted is written.
@@ -188,7 +199,11 @@ def _ending_when_cancelled(app: ASGIApp) -> ASGIApp:
 
 
 def _tune_collector() -> None:
-    """Let the garbage collector run less often: by default it takes half of all time at 10 000 long-lived streams."""
+    """Let the garbage collector run less often, and never check the loaded modules again.
+
+    Open streams are many small objects that live long. With Python's defaults, their repeated collection takes half of
+    all time at 10 000 streams. This is for a process that only serves, so it is never done on import.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECTOR_THRESHOLDS)

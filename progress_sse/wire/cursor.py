@@ -91,6 +91,7 @@ def _varint(n: int) -> bytes:
 
 
 def _read_varint(packed: bytes) -> tuple[int, int]:
+    """Return the number and its length in bytes; 0 bytes if it is incomplete."""
     n = 0
     for index, byte in enumerate(packed[:8]):
         n |= (byte & 0x7F) << (7 * index)

@@ -46,7 +46,9 @@ def _shown_part(part: Part) -> dict[str, object]:
     return shown
 
 
-_SHOWN: Final = Details._fields.index("log") + 1  # How many fields readers see: the first ones.
+_SHOWN: Final = Details._fields.index("log") + 1
+"""How many fields readers see: the first ones."""
+
 _NOTHING_SHOWN: Final = NO_DETAILS[:_SHOWN]
 
 
@@ -128,9 +130,11 @@ def load_details(fields: dict[str, Any]) -> Details:
     """Return the details from what their JSON contains."""
     links = tuple(Link(**link) for link in fields.pop("links", ()))
     claims = {step: Claim(*claim) for *claim, steps in fields.pop("claims", ()) for step in steps}
-    accepts, replaced = tuple(fields.pop("accepts", ())), tuple(fields.pop("replaced", ()))
+    accepts = tuple(fields.pop("accepts", ()))
+    replaced = tuple(fields.pop("replaced", ()))
     requests = tuple(ReaderAsk(**request) for request in fields.pop("requests", ()))
-    time, timing = fields.pop("time", None), fields.pop("timing", None)
+    time = fields.pop("time", None)
+    timing = fields.pop("timing", None)
     subscriptions = tuple(Subscription(*each) for each in fields.pop("subscriptions", ()))
     return Details(
         **fields,

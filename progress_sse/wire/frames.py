@@ -8,7 +8,13 @@ from progress_sse.wire import sse
 
 
 class Frame(NamedTuple):
-    """An event of one session: the position after it, and its bytes, the first `id_bytes` of which are the id."""
+    """An event of one session, with its id.
+
+    Attributes:
+        position: The position of a subscriber that has received this frame.
+        data: The bytes for a subscriber of this one session.
+        id_bytes: How many of the bytes, at their beginning, are the `id` field.
+    """
 
     position: Position
     data: bytes
@@ -29,7 +35,9 @@ class Frame(NamedTuple):
 class FrameBatch:
     """The bytes of one write: frames of one session that were published within one turn of the event loop.
 
-    A batch without id (a heartbeat, the first bytes), or for one subscriber alone, has `data` but no `frames`.
+    Attributes:
+        frames: The frames; none in a batch without id (a heartbeat, the first bytes) or for one subscriber alone.
+        data: Their bytes for a subscriber of this one session.
     """
 
     __slots__ = ("_chunk", "_without_id", "data", "frames")

@@ -1,7 +1,6 @@
 """Headers: `Vary` for all responses, and those of a request as bytes, since Starlette decodes all to return one."""
 
-from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Mapping, Sequence
 from typing import Final, TypeAlias
 
 from starlette.requests import Request
@@ -19,40 +18,47 @@ VARY_WITH_ACCEPT: Final = f"{VARY}, Accept"
 """Those of a response that may also be text."""
 
 INDEX: Final = "progress_sse.headers"
-"""The key of the `HeaderIndex` in a request's scope: an update looks seven headers up."""
+"""The key of the `HeaderIndex` in a request's scope."""
 
 
-class HeaderIndex:
-    """The values of a request's headers, by name in lower case; `raw` has them as they were sent."""
+class HeaderIndex(dict[bytes, bytes]):
+    """The headers of a request, looked at once: by name in lower case, the last value of each, as it was sent.
 
-    __slots__ = ("_last", "_repeated", "raw")
+    Names are in lower case already, as ASGI has them.
+
+    Attributes:
+        raw: The header fields in the order in which they were sent.
+        repeated: Every value of each header that was sent more than once; most requests repeat none.
+    """
+
+    __slots__ = ("raw", "repeated")
 
     def __init__(self, headers: RawHeaders) -> None:
+        super().__init__(headers)
         self.raw = headers
-        self._last = dict(headers)
-        self._repeated: dict[bytes, list[bytes]] = {}  # Most requests repeat none.
-        if len(self._last) < len(headers):
-            for name, value in headers:
-                self._repeated.setdefault(name, []).append(value.strip(WHITE_SPACE))
+        self.repeated: Mapping[bytes, Sequence[bytes]] = _repeated(headers) if len(self) < len(headers) else {}
 
-    def values(self, name: bytes) -> Sequence[bytes]:
-        """Return every value of a header."""
-        if self._repeated:
-            return self._repeated.get(name, ())
-        value = self._last.get(name)
+    def getlist(self, name: bytes) -> Sequence[bytes]:
+        """Return every value of a header in the order sent, without white space around it; none without the header.
+
+        White space around a value is not part of it [RFC 9110 §5.5]. Our own server removes it, others may not.
+        """
+        values = self.repeated.get(name)
+        if values is not None:
+            return values
+        value = self.get(name)
         return () if value is None else (value.strip(WHITE_SPACE),)
 
-    def value(self, name: bytes) -> bytes:
-        """Return the last value of a header as it was sent, empty if there is none."""
-        return self._last.get(name, b"")
 
-    def has_any(self, names: AbstractSet[bytes]) -> bool:
-        """Return whether the request has at least one of these headers."""
-        return not names.isdisjoint(self._last)
+def _repeated(headers: RawHeaders) -> Mapping[bytes, Sequence[bytes]]:
+    values: dict[bytes, list[bytes]] = {}
+    for name, value in headers:
+        values.setdefault(name, []).append(value.strip(WHITE_SPACE))
+    return {name: each for name, each in values.items() if len(each) > 1}
 
 
 def header_index(request: Request) -> HeaderIndex:
-    """Return the index of the headers that the request has now."""
+    """Return the index of the headers that the request has now; it is made anew only if a middleware replaced them."""
     scope = request.scope
     index: HeaderIndex | None = scope.get(INDEX)
     if index is None or index.raw is not scope["headers"]:
@@ -61,8 +67,8 @@ def header_index(request: Request) -> HeaderIndex:
 
 
 def header_values(request: Request, name: bytes) -> Sequence[bytes]:
-    """Return every value of a header in lower case, without white space around it [RFC 9110 §5.5]."""
-    return header_index(request).values(name)
+    """Return every value of a header, without white space around it; `name` is in lower case."""
+    return header_index(request).getlist(name)
 
 
 def header_value(request: Request, name: bytes) -> str:

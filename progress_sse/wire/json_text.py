@@ -9,7 +9,11 @@ _ESCAPES: Final = tuple((char.encode(), b"\\u%04x" % ord(char)) for char in "<\N
 
 
 def encode_json(value: object) -> bytes:
-    """Return compact JSON in UTF-8, on one line: line ends, control characters and `<` are escaped in strings."""
+    """Return compact JSON in UTF-8, on one line: line ends in strings are escaped, as are control characters and `<`.
+
+    None of these can occur outside a string, so the whole text can be searched for them. A number that is infinite, or
+    none, becomes `null`.
+    """
     data = to_json(value, inf_nan_mode="null")
     # The bytes that these characters begin with. Most data has none of them, and this check costs almost nothing.
     if 0x3C in data or 0xC2 in data or 0xE2 in data:

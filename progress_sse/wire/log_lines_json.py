@@ -1,4 +1,8 @@
-"""Log lines ⇄ JSON. A line is encoded once, without its number: the same bytes are stored, read and sent."""
+"""Log lines ⇄ JSON: as they are stored, as the log shows them, and as streams send them.
+
+A line is encoded once, without its number: the same bytes are stored, read and sent, behind the number that the store
+gave it.
+"""
 
 import json
 from collections.abc import Sequence
@@ -9,7 +13,12 @@ from progress_sse.wire.json_text import encode_json
 
 
 class NumberedLine(NamedTuple):
-    """A stored line: its number within the life of its session, from 1, and what `encode_line` wrote."""
+    """A line that is stored.
+
+    Attributes:
+        n: Its number within the life of its session, from 1.
+        data: What `encode_line` wrote.
+    """
 
     n: int
     data: bytes
@@ -20,6 +29,7 @@ class LinesShown(NamedTuple):
 
     Attributes:
         life: Changes whenever the numbers begin anew, or the store may have lost lines.
+        lines: The lines, in order.
         first: The number of the oldest line that is kept; the next number, if none is.
         next: The number after which to ask for what comes then.
     """
@@ -51,5 +61,6 @@ def encode_log_event(session_id: str, shown: LinesShown) -> bytes:
 
 
 def _encode_fields(shown: LinesShown) -> bytes:
-    life, lines = encode_json(shown.life), b",".join([b'{"n":%d,%b' % line for line in shown.lines])
+    life = encode_json(shown.life)
+    lines = b",".join([b'{"n":%d,%b' % line for line in shown.lines])
     return b'"life":%b,"lines":[%b],"first":%d,"next":%d}' % (life, lines, shown.first, shown.next)

@@ -56,7 +56,8 @@ def _shown(session: Session, number: int | None) -> dict[str, object]:
         return {}
     step = session.progress.steps[number]
     shown = nine_keys(step)
-    shown["message"], shown["error"] = cut(step.message), cut(step.error)
+    shown["message"] = cut(step.message)
+    shown["error"] = cut(step.error)
     return {"step": shown}
 
 

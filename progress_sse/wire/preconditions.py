@@ -37,20 +37,30 @@ def badge_tag(position: Position | None) -> str:
 
 
 class Preconditions(NamedTuple):
-    """The values of a request's `If-Match` and `If-None-Match`, each empty without the header."""
+    """The conditions of a request.
+
+    Attributes:
+        if_match: The values of `If-Match`; empty without the header.
+        if_none_match: The values of `If-None-Match`, likewise.
+    """
 
     if_match: Sequence[bytes]
     if_none_match: Sequence[bytes]
 
     def is_expected(self, position: Position | None) -> bool:
-        """Return whether the session is in the state that `If-Match` requires."""
-        # Tags compare strongly [RFC 9110 §13.1.1]: a weak one matches nothing.
+        """Return whether the session is in the state that `If-Match` requires.
+
+        Tags compare strongly [RFC 9110 §13.1.1]: a weak one matches nothing. The tag of a session that does not exist
+        matches whether or not it existed within the last day.
+        """
         same = _MISSING if position in _MISSING else (position,)
         return not self.if_match or any(_is_listed(each, self.if_match) for each in same)
 
     def is_known(self, position: Position | None, tag_of: TagOf = entity_tag) -> bool:
-        """Return whether the client has the session in its present state, by `If-None-Match`."""
-        # Tags compare weakly [RFC 9110 §13.1.2]: a proxy that compresses weakens ours.
+        """Return whether the client has the session in its present state, by `If-None-Match`.
+
+        Tags compare weakly [RFC 9110 §13.1.2]: a proxy that compresses weakens ours.
+        """
         return _is_listed(position, self.if_none_match, tag_of, is_weak=True)
 
     def allow_change(self, position: Position | None) -> bool:

@@ -28,7 +28,12 @@ _EVENTS: Final = (b"text/event-stream", b"text/*", b"*/*")
 
 
 def prefers_text(values: Sequence[bytes], *, to_events: bool = False) -> bool:
-    """Return whether a client takes plain text, and prefers it to JSON, and with `to_events` to events too."""
+    """Return whether a client takes plain text, and prefers it to JSON; it gets JSON if it takes neither.
+
+    Args:
+        values: The values of `Accept`.
+        to_events: Whether it must prefer it to events, too.
+    """
     return bool(values) and _prefers_text(tuple(values), to_events)
 
 
@@ -46,7 +51,12 @@ def prefers_html(values: Sequence[bytes]) -> bool:
 
 
 def preferred_language(values: Sequence[bytes], languages: Iterable[str]) -> str:
-    """Return the language that a client prefers; the first one if it takes none, or as much as another."""
+    """Return the language that a client prefers; the first one if it takes none, or as much as another.
+
+    Args:
+        values: The values of `Accept-Language`.
+        languages: The languages that there are, without regions.
+    """
     weights: dict[bytes, float] = {}
     for name, weight in filter(None, (_weight(each, _LANGUAGE) for each in list_elements(values))):
         weights[name] = max(weight, weights.get(name, 0.0))
@@ -81,7 +91,10 @@ _MAX_DIGITS: Final = 4
 
 
 def preferred_wait_s(values: Sequence[bytes]) -> int:
-    """Return the seconds that a client is ready to wait by its `Prefer`: at most `MAX_WAIT_S`; 0 if it does not."""
+    """Return for how many seconds a client is ready to wait by its `Prefer`, at most `MAX_WAIT_S`; 0 if it does not.
+
+    Of several values the first one counts [§2], and one that is no number of seconds counts as none.
+    """
     text = _preferred(b"wait", values)
     if not text.isdigit():
         return 0
@@ -90,7 +103,7 @@ def preferred_wait_s(values: Sequence[bytes]) -> int:
 
 
 def prefers_strict(values: Sequence[bytes]) -> bool:
-    """Return whether a client wants a request with a mistake refused [§4.4]."""
+    """Return whether a client wants a request with a mistake refused, by its `Prefer` [§4.4]."""
     return bool(values) and _preferred(b"handling", values) == b"strict"
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
+from progress_sse.core.details import NO_DETAILS
 from progress_sse.core.model import (
     Liveness,
     Session,
@@ -54,8 +55,9 @@ def encode_absent(session_id: str, *, is_gone: bool = False) -> bytes:
 
 def encode_transition(session: Session, step: int) -> bytes:
     """Return the data of a `step` event: the step that changed, and the session as it was just after that."""
-    declared_ms = None if session.details.timing is None else session.definitions[step - 1].estimated_ms
-    shown = _step(session.progress.steps[step], declared_ms)
+    progress = session.progress
+    declared_ms = None if progress.details.timing is None else session.definitions[step - 1].estimated_ms
+    shown = _step(progress.steps[step], declared_ms)
     return encode_json({"step": shown, "session": _summary(session)})
 
 
@@ -95,9 +97,14 @@ def session_of_transition(data: bytes) -> dict[str, Any]:
 
 
 def encode_listed(session: Session, summary: bytes | None = None) -> bytes:
-    """Return a session's entry in a list, without requests; `summary` is the session part of its last transition."""
-    if session.details.requests:
-        session, summary = session.with_details(session.details._replace(requests=())), None
+    """Return a session's entry in a list; `summary` is the session part of its last transition.
+
+    The entry does not show what readers asked.
+    """
+    details = session.progress.details
+    if details.requests:
+        session = session.with_details(details._replace(requests=()))
+        summary = None
     steps_done = session.steps_done
     further = {
         **({} if steps_done is None else {"steps_done": steps_done}),
@@ -134,16 +141,21 @@ def decode_step(data: bytes) -> StepProgress:
 
 
 def decode_transition(data: bytes) -> tuple[StepProgress | None, int, SessionStatus]:
-    """Return the step of a transition, if it has one, without its parts, and the new `current_step` and `status`."""
+    """Return the step of an encoded transition, if it has one, and the session's new `current_step` and `status`.
+
+    The step comes without its parts, of which a transition shows a few.
+    """
     event = json.loads(data)
-    step, session = event.get("step"), event["session"]
+    step = event.get("step")
+    session = event["session"]
     if step is not None:
         step.pop("parts", None)
     return None if step is None else _decoded_step(step), session["current_step"], session["status"]
 
 
 def _decoded_step(fields: dict[str, Any]) -> StepProgress:
-    advance, liveness = fields.pop("progress", None), fields.pop("liveness", None)
+    advance = fields.pop("progress", None)
+    liveness = fields.pop("liveness", None)
     fields.pop("estimated_ms", None)  # It is in the definition.
     return StepProgress(
         **fields,
@@ -229,9 +241,11 @@ def _step(step: StepProgress, declared_ms: int | None = None) -> dict[str, objec
 
 
 def _steps(session: Session) -> Iterator[dict[str, object]]:
-    steps, is_timed = session.progress.steps, session.details.timing is not None
+    progress = session.progress
+    is_timed = progress.details.timing is not None
     for number, definition in enumerate(session.definitions, start=1):
-        step, declared_ms = steps.get(number), definition.estimated_ms if is_timed else None
+        step = progress.steps.get(number)
+        declared_ms = definition.estimated_ms if is_timed else None
         yield _pending_step(number, definition, declared_ms) if step is None else _step(step, declared_ms)
 
 
@@ -249,8 +263,8 @@ def _pending_step(number: int, definition: StepDefinition, declared_ms: int | No
 
 
 def _summary(session: Session, **steps: object) -> dict[str, object]:
-    progress: SessionProgress = session.progress
-    return {
+    progress = session.progress
+    shown: dict[str, object] = {
         "session_id": progress.session_id,
         "current_step": progress.current_step,
         "total_steps": progress.total_steps,
@@ -258,8 +272,10 @@ def _summary(session: Session, **steps: object) -> dict[str, object]:
         **steps,
         "percentage": session.percentage,
         "estimated_remaining_ms": session.estimated_remaining_ms,
-        **shown_details(progress.details),
     }
+    if progress.details is not NO_DETAILS:  # Most sessions have none.
+        shown |= shown_details(progress.details)
+    return shown
 
 
 def encode_page(entries: Sequence[bytes], after: str | None) -> bytes:

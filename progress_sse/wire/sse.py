@@ -10,7 +10,8 @@ _BYTE_ORDER_MARK: Final = "\N{ZERO WIDTH NO-BREAK SPACE}"
 MAX_EVENT_BYTES: Final = 160 * 2**20
 """Bytes that an event may have: more than a session of a thousand steps with the longest texts, all escaped."""
 
-_MAX_RETRY_DIGITS: Final = 15  # Digits beyond which a `retry` time is ignored: the wait would never end.
+_MAX_RETRY_DIGITS: Final = 15
+"""Digits beyond which a `retry` time is ignored: the wait would never end."""
 
 
 def encode_event(event: str, data: bytes, *, event_id: str | None = None, retry_ms: int | None = None) -> bytes:
@@ -46,13 +47,19 @@ def encode_retry_field(retry_ms: int) -> bytes:
 
 
 def encode_comment(text: str) -> bytes:
-    """Return a comment, which no EventSource shows; it keeps the connection from looking idle."""
-    return b": %b\n" % text.encode()  # Before an empty line several clients report an event without data.
+    """Return a comment, which no EventSource shows; it keeps the connection from looking idle.
+
+    No empty line follows, because several clients would report an event without data.
+    """
+    return b": %b\n" % text.encode()
 
 
 def encode_final_retry(retry_ms: int) -> bytes:
-    """Return the end of a stream that closes before its sessions are completed: when to reconnect."""
-    return encode_retry_field(retry_ms) + b"\n"  # Several clients process a block only after an empty line.
+    """Return the end of a stream that closes before its sessions are completed: when to reconnect.
+
+    An empty line follows although there is no event, because several clients process a block only after one.
+    """
+    return encode_retry_field(retry_ms) + b"\n"
 
 
 class StreamEvent(NamedTuple):
@@ -64,12 +71,17 @@ class StreamEvent(NamedTuple):
 
 
 class StreamDecoder:
-    """Decodes one stream, split into chunks anywhere."""
+    """Decodes one stream, split into chunks anywhere.
+
+    Attributes:
+        last_event_id: The id to reconnect with; empty before the first id.
+        retry_ms: Milliseconds to wait before reconnecting; `None` before the stream has sent any.
+    """
 
     def __init__(self, last_event_id: str = "") -> None:
         """Begin with the id that the reader has reconnected with: it holds until the stream has another."""
-        self.last_event_id = last_event_id  # The id to reconnect with.
-        self.retry_ms: int | None = None  # Milliseconds to wait before that, once the stream has sent it.
+        self.last_event_id = last_event_id
+        self.retry_ms: int | None = None
         self._rest = bytearray()
         self._unread_bytes = 0
         self._is_after_cr = False
@@ -79,7 +91,11 @@ class StreamDecoder:
         self._event_id = last_event_id
 
     def feed(self, chunk: bytes) -> list[StreamEvent]:
-        """Return the events that the chunk completes, or raise a `ValueError` if one is over `MAX_EVENT_BYTES`."""
+        """Decode the next chunk, and return the events that it completes; an event that never ends is dropped.
+
+        Raises:
+            ValueError: An event does not end within `MAX_EVENT_BYTES`.
+        """
         if self._is_after_cr and chunk:
             chunk = chunk.removeprefix(b"\n")  # The other half of a CRLF.
             self._is_after_cr = False
@@ -123,6 +139,8 @@ class StreamDecoder:
     def _dispatch(self) -> StreamEvent | None:
         self.last_event_id = self._event_id
         self._unread_bytes = 0
-        event, data = self._event or "message", self._data
-        self._event, self._data = "", []
+        event = self._event or "message"
+        data = self._data
+        self._event = ""
+        self._data = []
         return StreamEvent(event, "\n".join(data), self.last_event_id) if data else None

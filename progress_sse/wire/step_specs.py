@@ -30,9 +30,12 @@ class StepSpec(BaseModel):
 def define_steps(
     specs: list[StepSpec], name_of: Callable[[int], str] = default_step_name, timeout_ms: int | None = None
 ) -> tuple[StepDefinition, ...]:
-    """Return the definitions that `specs` describe, if numbered in order; `name_of` names those that have no name.
+    """Return the definitions that `specs` describe, in their order; `name_of` names those that have no name.
 
-    Those that have no limit get `timeout_ms`.
+    Those that have no limit get `timeout_ms`, in milliseconds, or none.
+
+    Raises:
+        InvalidRequestError: A spec has a number that is not its place.
     """
     for number, spec in enumerate(specs, start=1):
         if spec.step not in (None, number):

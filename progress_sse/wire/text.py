@@ -37,7 +37,9 @@ Text = Annotated[
 Its schema holds the name of the setting, which ``openapi.document`` replaces by the value.
 """
 
-_OPEN_FIELDS: Final = frozenset({"labels"})  # Fields whose keys are texts of the client.
+_OPEN_FIELDS: Final = frozenset({"labels"})
+"""Fields whose keys are texts of the client."""
+
 _MAX_NAMED_CHARS: Final = 64
 
 

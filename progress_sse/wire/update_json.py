@@ -37,7 +37,9 @@ _ALWAYS: Final[Mapping[type[Update], Collection[str]]] = {
 }
 """The keys that are written even if they have their default."""
 
-_NEEDED: Final = frozenset({"status"})  # The keys that a request must have though their fields have a default.
+_NEEDED: Final = frozenset({"status"})
+"""The keys that a request must have though their fields have a default."""
+
 _LEASE: Final = {"lease_ms", "lost_after_ms"}
 
 _COMPOUND: Final = frozenset({"links", "accepts", "lines", "steps"})
@@ -125,13 +127,16 @@ def encode(update: Update, ago_ms: int = 0) -> dict[str, object]:
 def decode(
     values: Mapping[str, Any], given: Collection[str], envelope: Envelope, read: Mapping[str, Callable[[Any], object]]
 ) -> Update:
-    """Return the update of a request's body, if no key is missing, or contradicts another one.
+    """Return the update of a request's body.
 
     Args:
         values: All keys of updates, each with a value that fits it, or its default.
         given: The keys that the body has.
         envelope: What goes with the update.
         read: Functions that make fields of the values of `_COMPOUND` keys.
+
+    Raises:
+        InvalidRequestError: A key is missing, contradicts another one, or has a text that is too long for its action.
     """
     form = _form(values["action"])
     decoded = [values[name] for name in form.fields]
@@ -161,11 +166,15 @@ def keys_of(action: str) -> frozenset[str]:
 
 
 class _Form(NamedTuple):
-    """How a kind of update is read; fields stand with their places.
+    """How a kind of update is read.
 
     Attributes:
+        kind: The kind.
         keys: Those that it has in JSON, with what goes with it.
-        compound: Those whose values have another form in requests.
+        fields: Its fields.
+        step_at: The place of the step among the fields, if it has one.
+        required: The fields that a request must have, with their places.
+        compound: Those whose values have another form in requests, with their places.
         is_partial: Whether it leaves what it does not name.
         short_texts: Its texts that are shorter than those of other kinds, and their most characters.
     """

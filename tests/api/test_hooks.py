@@ -99,6 +99,18 @@ def answer_of(status: int, body: bytes = b"") -> bytes:
 async def test_a_hook_is_listed_with_its_tries(serving: Serving) -> None:
     """The newest first, those that failed with their reason; what waits is counted in the store."""
     async with receiving(answer_of(500)) as stub, serving(stub.port) as (client, service):
+        before = await hook_of(client)
+        assert before == {
+            "name": "oncall",
+            "origin": f"http://{HOST}:{stub.port}",
+            "state": "up",
+            "waiting": 0,
+            "dead": 0,
+            "delivered": 0,
+            "failed": 0,
+            "last_success": None,
+            "tries": [],
+        }
         sender = senders_of(service)["oncall"]
         await client.put(SESSION, json={"total_steps": 1})
         await client.post(f"{SESSION}/update", json={"action": "start", "step": 1})

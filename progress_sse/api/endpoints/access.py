@@ -71,5 +71,6 @@ def _is_on_this_machine(request: Request) -> bool:
     """
     scheme, _, host = header_value(request, b"origin").partition("://")
     if not host:
-        scheme, host = request.scope["scheme"], header_value(request, b"host")
+        scheme = request.scope["scheme"]
+        host = header_value(request, b"host")
     return scheme == "http" and is_of_this_machine(host)

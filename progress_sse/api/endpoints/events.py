@@ -1,4 +1,7 @@
-"""The endpoints of live streams; they respond with 204 where a stream has ended for good."""
+"""The endpoints of live streams.
+
+They read the sessions and the positions from the request, and respond with 204 where a stream has ended for good.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -50,7 +53,8 @@ def _with_delayed_retry(endpoint: Endpoint) -> Endpoint:
 @_with_delayed_retry
 async def events(service: ProgressService, request: Request) -> ASGIApp:
     """`GET /api/progress/{session_id}/events`: one session."""
-    session_id, query = session_id_of(request), query_of(request)
+    session_id = session_id_of(request)
+    query = query_of(request)
     authorization = await service.authorizer.check(request, "read", session_id, ticket=query.get("ticket", ""))
     is_text = accepts_text(request, to_events=True)
     position = None if is_text else Position.parse(_last_event_id(request, query))

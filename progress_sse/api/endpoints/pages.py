@@ -42,7 +42,11 @@ GZIP: Final = {"content-encoding": "gzip"}
 
 
 async def session_page(service: ProgressService, request: Request) -> Response:
-    """`GET /s/{session_id}`: the page of a session, which need not exist yet; its state is loaded beside the script."""
+    """`GET /s/{session_id}`: the page of a session, which need not exist yet. Its id must be valid.
+
+    Browsers load the session's state beside the page's script, which asks for it first. Where a token is needed, the
+    page may still have to get one.
+    """
     session_id = session_id_of(request)
     response = await _page(service, request)
     if not _needs_token_to_read(service):
@@ -143,7 +147,11 @@ class BrowserFiles(StaticFiles):
     def file_response(
         self, full_path: str | os.PathLike[str], stat_result: os.stat_result, scope: Scope, status_code: int = 200
     ) -> Response:
-        """Return a file; browsers keep one with a hash for a year, and revalidate others at each use (mostly 304)."""
+        """Return a file with its headers.
+
+        Browsers keep a file with a hash in its name for a year, and revalidate every other one at each use (304 as a
+        rule).
+        """
         content, compressed, tag = _contents(str(full_path), stat_result.st_mtime_ns)
         response = FileResponse(full_path, status_code, stat_result=stat_result)
         response.headers.update(FILE_HEADERS | {"ETag": tag})
@@ -176,6 +184,7 @@ class UserFiles(StaticFiles):
     """Serves each regular file below a folder under its own name; lists nothing, and follows no link out of it."""
 
     def __init__(self, folder: Path, settings: Settings) -> None:
+        """Serve `folder`; links that lead out of it are not followed."""
         super().__init__(directory=folder)
         self._folder = folder.resolve()
         self._headers = page_headers(settings, USER_POLICY)

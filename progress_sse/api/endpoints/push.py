@@ -54,7 +54,8 @@ async def subscribe(service: ProgressService, request: Request) -> Reply:
 async def find(service: ProgressService, request: Request) -> Reply:
     """`GET /api/progress/{session_id}/push/{subscription_id}`: 204 while it holds, else 404."""
     _push_of(service)
-    session_id, wanted = session_id_of(request), request.path_params["subscription_id"]
+    session_id = session_id_of(request)
+    wanted = request.path_params["subscription_id"]
     await service.authorizer.check(request, "read", session_id)
     record = await service.store.load(session_id)
     subscriptions = () if record is None else record.session.details.subscriptions
@@ -66,7 +67,8 @@ async def find(service: ProgressService, request: Request) -> Reply:
 async def end(service: ProgressService, request: Request) -> Reply:
     """`DELETE /api/progress/{session_id}/push/{subscription_id}`: notify the browser no more."""
     _push_of(service)
-    session_id, ended = session_id_of(request), request.path_params["subscription_id"]
+    session_id = session_id_of(request)
+    ended = request.path_params["subscription_id"]
     await service.authorizer.check(request, "read", session_id)
     await service.store.apply(session_id, Unsubscribe(ended))
     return Reply(204, UNCACHED)

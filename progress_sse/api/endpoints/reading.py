@@ -34,8 +34,6 @@ from progress_sse.wire.log_lines_json import LinesShown, decode_line, encode_lin
 from progress_sse.wire.preconditions import GONE, Preconditions, TagOf, badge_tag, entity_tag, text_tag
 from progress_sse.wire.session_json import encode_absent
 
-_PREFERENCES: Final = frozenset({b"prefer"})
-
 
 async def poll(service: ProgressService, request: Request) -> Reply:
     """`GET /api/progress/{session_id}`: the session as it is, or 304 if the client has it already; also as text."""
@@ -43,8 +41,9 @@ async def poll(service: ProgressService, request: Request) -> Reply:
     authorization = await service.authorizer.check(request, "read", session_id)
     is_text = accepts_text(request)
     tag_of = text_tag if is_text else entity_tag
-    preconditions, applied = preconditions_of(request), NOT_APPLIED
-    if preconditions.if_none_match and header_index(request).has_any(_PREFERENCES):
+    preconditions = preconditions_of(request)
+    applied = NOT_APPLIED
+    if preconditions.if_none_match and b"prefer" in header_index(request):
         is_changed = partial(_is_changed, preconditions, tag_of)
         applied = await wait_as_preferred(service, request, authorization, [session_id], is_changed)
     record, position, body = await _shown(service, session_id)
@@ -57,7 +56,8 @@ async def poll(service: ProgressService, request: Request) -> Reply:
     service.polls["200" if record else "not_found"] += 1
     if not is_text:
         return Reply(200, {"content-type": JSON, **headers}, body)
-    usual, now_s = await _usual_times(service, record), service.clock.now().timestamp()
+    usual = await _usual_times(service, record)
+    now_s = service.clock.now().timestamp()
     text = drawn(with_usual(json.loads(body), usual), now_s, "", UTC)
     return Reply(200, {"content-type": f"{TEXT}; charset=utf-8", **headers}, text.encode())
 
@@ -72,6 +72,7 @@ async def _shown(service: ProgressService, session_id: str) -> tuple[Record | No
 
 
 async def _usual_times(service: ProgressService, record: Record | None) -> UsualTimes:
+    """Return the milliseconds that the session's steps usually take, by their names, as far as that was learned."""
     if record is None:
         return {}
     learned = await learned_of_session(service, record)
@@ -79,6 +80,7 @@ async def _usual_times(service: ProgressService, record: Record | None) -> Usual
 
 
 def _is_changed(preconditions: Preconditions, tag_of: TagOf, record: Record | None) -> bool:
+    """Return whether a poll that waits has something to report: another state than the client has, or a refusal."""
     shown = (record.position,) if record else (None, GONE)  # It cannot go from one of these to the other.
     is_known = any(preconditions.is_known(position, tag_of) for position in shown)
     return not (preconditions.is_expected(shown[0]) and is_known)
@@ -119,7 +121,12 @@ async def log(service: ProgressService, request: Request) -> Reply:
 
 
 async def _with_step(service: ProgressService, session_id: str, step: int) -> SessionProgress:
-    """Return the session, if it has the step, started or not."""
+    """Return the session, if it has the step, started or not.
+
+    Raises:
+        SessionNotFoundError: There is no session.
+        StepOutOfRangeError: It has fewer steps.
+    """
     progress = await service.store.get_session(session_id)
     if progress is None:
         raise SessionNotFoundError

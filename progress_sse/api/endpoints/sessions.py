@@ -77,7 +77,11 @@ async def list_sessions(service: ProgressService, request: Request) -> Reply:
 
 
 async def _profile_of(service: ProgressService, request: Request, body: CreateBody) -> str | None:
-    """Return the profile of the body, if the request may publish to it; else that of its workflow, if it may."""
+    """Return the profile of the session to create: that of the body, or that of its workflow if the request may use it.
+
+    Raises:
+        ForbiddenError: The request may not publish to the profile of the body.
+    """
     if body.profile is not None:
         await service.authorizer.check(request, "publish", body.profile, count=0)
         return body.profile

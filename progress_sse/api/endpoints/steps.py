@@ -47,7 +47,8 @@ async def learned_of(service: ProgressService, profile: str | None) -> Learned:
 async def steps(service: ProgressService, request: Request) -> Reply:
     """`GET /api/steps`: the steps of a workflow, `default` where none is named; or those learned of a profile."""
     query = query_of(request)
-    workflow, profile = query.get("workflow"), profile_in_query(query)
+    workflow = query.get("workflow")
+    profile = profile_in_query(query)
     if profile is None:
         return await _steps_of_workflow(service, request, workflow)
     if workflow is not None:
@@ -82,6 +83,7 @@ async def _steps_of_workflow(service: ProgressService, request: Request, workflo
 
 
 def _list(definitions: tuple[StepDefinition, ...], learned: Learned) -> Reply:
+    """Return the steps, and what enough runs have taught of them."""
     listed = session_json.list_definitions(definitions)
     for definition, fields in zip(definitions, listed, strict=True):
         if learned.of(definition.name) is not None:

@@ -13,16 +13,16 @@ from starlette.types import ASGIApp
 from progress_sse.api.error_responses import counted, problem_response
 from progress_sse.api.replies import Reply, header_lines, json_reply
 from progress_sse.api.request_body import keys_with_value, read_body, read_update, read_with_keys
-from progress_sse.api.request_parts import UPDATE, condition_of, idempotency_key, run_of, session_id_of
+from progress_sse.api.request_parts import OF_FEW_UPDATES, UPDATE, condition_of, idempotency_key, run_of, session_id_of
 from progress_sse.api.router import Endpoint
-from progress_sse.api.update_models import BatchBody, UpdateBody, check_strictly, command_of, ignored_keys
+from progress_sse.api.update_models import TAKEN_KEYS, BatchBody, UpdateBody, check_strictly, command_of, ignored_keys
 from progress_sse.core.commands import IdempotencyKey
 from progress_sse.core.errors import InternalError, ProblemError
-from progress_sse.core.updates import Update
+from progress_sse.core.updates import Condition, Update, anywhere
 from progress_sse.service import ProgressService
 from progress_sse.store.types import Applied
 from progress_sse.wire.details_json import asked_requests
-from progress_sse.wire.headers import header_values
+from progress_sse.wire.headers import header_index
 from progress_sse.wire.preferences import prefers_strict
 
 logger: Final = logging.getLogger(__name__)
@@ -41,10 +41,7 @@ class _Update(NamedTuple):
 def _strict_if_preferred(endpoint: Callable[[ProgressService, Request, bool], Awaitable[Reply]]) -> Endpoint:
     """Handle requests strictly that prefer it [RFC 7240 §4.4]: each answer to them names the preference."""
 
-    @wraps(endpoint)
-    async def answer(service: ProgressService, request: Request) -> ASGIApp:
-        if not prefers_strict(header_values(request, b"prefer")):
-            return await endpoint(service, request, False)
+    async def answer_strictly(service: ProgressService, request: Request) -> ASGIApp:
         try:
             reply = await endpoint(service, request, True)
         except ProblemError as refusal:
@@ -53,6 +50,14 @@ def _strict_if_preferred(endpoint: Callable[[ProgressService, Request, bool], Aw
             return response
         reply.lines += _STRICT_LINES
         return reply
+
+    @wraps(endpoint)
+    def answer(service: ProgressService, request: Request) -> Awaitable[ASGIApp]:
+        # No coroutine of its own: each update would run through it.
+        headers = header_index(request)
+        if b"prefer" in headers and prefers_strict(headers.getlist(b"prefer")):
+            return answer_strictly(service, request)
+        return endpoint(service, request, False)
 
     return answer
 
@@ -63,13 +68,25 @@ async def update(service: ProgressService, request: Request, is_strict: bool) ->
     session_id = session_id_of(request)
     await service.authorizer.check(request, "publish", session_id)
     body, keys = await read_with_keys(request, UpdateBody, service.body_limits)
-    ignored = ignored_keys(body, keys)
+    ignored = () if TAKEN_KEYS[body.action].issuperset(keys) else ignored_keys(body, keys)
     if is_strict:
         check_strictly(body, ignored)
-    key = idempotency_key(request, UPDATE, body.canonical)
-    command = command_of(body, service.store.workflows, service.body_limits, run_of(request), condition_of(request))
-    applied = await service.store.apply(session_id, command, key if body.takes_key else None)
-    return json_reply({"success": True, "session_id": session_id, **_besides(applied, ignored)})
+    key: IdempotencyKey | None = None
+    run: str | None = None
+    only_if: Condition = anywhere
+    if not OF_FEW_UPDATES.isdisjoint(header_index(request)):
+        key = idempotency_key(request, UPDATE, body.canonical)
+        if not body.takes_key:
+            key = None  # It has been checked all the same.
+        run = run_of(request)
+        only_if = condition_of(request)
+    command = command_of(body, service.store.workflows, service.body_limits, run, only_if)
+    applied = await service.store.apply(session_id, command, key)
+    record = applied.record
+    answer: dict[str, object] = {"success": True, "session_id": session_id}
+    if ignored or (record is not None and record.session.progress.details.requests):
+        answer |= _besides(applied, ignored)
+    return json_reply(answer)
 
 
 def _besides(applied: Applied, ignored: Sequence[str]) -> dict[str, object]:

@@ -1,7 +1,15 @@
-"""The description of the HTTP API, as OpenAPI 3.2: for people, and for machines that test; see `projection` for others.
+"""The description of the HTTP API, as OpenAPI 3.2: for people, and for machines that test.
 
-It is made from the routes, the models, the problems, the limits of the settings, and ``operations``. None of this is
-imported before the description is requested.
+``projection`` makes one of OpenAPI 3.1 of it, for generators of clients.
+
+It is derived from the table of routes (``api.routes``), the models that requests are parsed by (``update_models`` and
+``session_models``), the problems (``errors``) and the limits of the settings. The rest of an endpoint's description
+stands in ``operations``, and the models of responses in ``response_models`` and ``stream_models``.
+
+To add a path: put its endpoint into ``api.routes``, a description under its operation id into
+`operations.OPERATIONS`, and its new parameters, headers and links into ``components``.
+``tests/api/test_openapi.py`` names what is missing, and ``tests/live/test_schemathesis.py`` tries the description out.
+None of this is imported before the description is requested.
 """
 
 import re
@@ -107,7 +115,8 @@ def _path_parameters(path: str) -> Json:
 
 
 def _operation(route: Route, operation: Operation, guarded: Set[Action]) -> Json:
-    tag, problems = TAGS.get(route.operation_id, "sessions"), _problems_of(operation, "{session_id}" in route.path)
+    tag = TAGS.get(route.operation_id, "sessions")
+    problems = _problems_of(operation, "{session_id}" in route.path)
     described: Json = {
         "operationId": route.operation_id,
         "summary": operation.summary,
@@ -130,7 +139,8 @@ def _credentials_of(operation: Operation) -> Sequence[str]:
     """Return the credentials that may authorize an operation; no page acts by the cookie of an operator."""
     if operation.action in (None, "admin"):
         return operation.credentials if operation.action is None else ["bearer"]
-    ticket, link = STREAM_END in operation.responses.values(), "Link" in operation.parameters
+    ticket = STREAM_END in operation.responses.values()
+    link = "Link" in operation.parameters
     return ["bearer", *(["ticket"] if ticket else []), "cookie", *(["link"] if link else [])]
 
 
@@ -244,7 +254,14 @@ def encoded_document(
 
 
 def document(routes: Iterable[Route], limits: BodyLimits, max_sessions_per_stream: int, guarded: Set[Action]) -> Json:
-    """Return the description; `guarded` actions need a token, a cookie or a ticket."""
+    """Return the description.
+
+    Args:
+        routes: The routes to describe.
+        limits: The limits of request bodies.
+        max_sessions_per_stream: See the setting.
+        guarded: The actions that need a token, a cookie or a ticket.
+    """
     described: Json = {
         "openapi": "3.2.0",
         "info": {

@@ -1,4 +1,8 @@
-"""The parameters, bodies and responses of each operation, under its id; a route without an entry fails a test."""
+"""The parameters, bodies and responses of each operation, which other modules cannot derive from the routes.
+
+A new route needs an entry here, under its operation id; a test names entries that are missing, and those without a
+route.
+"""
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
@@ -20,11 +24,14 @@ UNCACHED: Final = ("Cache-Control", "Vary")
 
 
 class ResponseSpec(NamedTuple):
-    """A response that is not a problem; its headers and links have their names in ``components``.
+    """A response that is not a problem.
 
     Attributes:
+        description: Its meaning, in a sentence.
         model: The model of its JSON; of an event stream, the model of each event.
         media_types: The media types that it may have; none without a body.
+        headers: Its headers, by their names in ``components``.
+        links: Operations on the session that it names, by the names of their links in ``components``.
     """
 
     description: str
@@ -35,12 +42,16 @@ class ResponseSpec(NamedTuple):
 
 
 class Operation(NamedTuple):
-    """The requests that an endpoint takes, and its responses, by status.
+    """The requests that an endpoint takes, and its responses.
 
     Attributes:
+        summary: Its purpose, in a few words.
+        responses: Its responses, by status.
         problems: Its problems, beyond those that its other attributes imply.
+        action: The action that a request must be authorized for.
         credentials: Those of which it requires one, where it has no `action`, which implies them.
         parameters: Its parameters in query and headers, by their names in ``components``.
+        body: The model of its JSON body.
         is_open: Whether some requests need no credentials, though others do.
     """
 

@@ -118,7 +118,8 @@ class _Projection:
         objects = [n for n, each in enumerate(found) if "properties" in each]
         if len(objects) > 1:
             joined = [found[n] for n in objects]
-            properties, title = self._properties(joined), "Or".join(each["title"] for each in joined)
+            properties = self._properties(joined)
+            title = "Or".join(each["title"] for each in joined)
             required = [key for key in properties if all(key in each.get("required", ()) for each in joined)]
             return {"title": title, "type": "object", "properties": properties, "required": required}
         if objects and _NULL not in choices:

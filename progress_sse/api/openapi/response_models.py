@@ -1,6 +1,7 @@
 """The responses of the server as models, for the description in ``document`` and for tests that check a response.
 
-No response is made from these: ``wire`` encodes each from the data itself, once for all clients.
+No response is made from these: ``wire`` encodes each from the data itself, once for all clients; tests show that both
+agree. The server imports this module only to make the description.
 """
 
 import json
@@ -220,7 +221,8 @@ class ListedSession(SessionSummary):
 
 def _example(session_id: str, *commands: tuple[float, Command]) -> Any:
     """Return a session as polling shows it, after commands, each so many seconds after the first."""
-    began, session = datetime(2026, 1, 31, 9, 30, 0, 123456, UTC), None
+    began = datetime(2026, 1, 31, 9, 30, 0, 123456, UTC)
+    session = None
     for after_s, command in commands:
         session = apply(session_id, session, command, began + timedelta(seconds=after_s)).session
     return json.loads(encode_absent(session_id) if session is None else encode_session(session))
