@@ -19,6 +19,7 @@ from progress_sse.conformance.report import junit, rules_of, table
 from progress_sse.conformance.vectors import LEVELS, Conversation, Level, conversations, servers, up_to
 
 UNANSWERED: Final = 2
+"""The exit status if the server does not answer."""
 
 MAX_LATE: Final = 3
 """Conversations with an answer that does not end in time, after which the others are left out."""
@@ -27,25 +28,24 @@ MAX_LATE: Final = 3
 @click.command(cls=ClientCommand, short_help="Check whether a server keeps the protocol.")
 @click.argument("url")
 @click.option("--level", type=click.Choice(LEVELS), help="Check this level and those below. [default: all]")
-@click.option("--server", type=click.Choice(list(servers())), help="It has these settings of tests/corpus.")
+@click.option("--server", type=click.Choice(list(servers())), help="The settings of tests/corpus that the server has.")
 @token_option
 @click.option(
     "--junit",
     "report",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Write the results as JUnit's XML, too.",
+    help="Also write the results as JUnit XML.",
 )
 def conformance(url: str, level: Level | None, server: str | None, token: str | None, report: Path | None) -> None:
     """Check whether the server at URL keeps the protocol.
 
-    It replays recorded conversations. Each requirement has a line: pass, FAIL with the exchange that failed, or - if an
-    earlier failure kept its exchange from being played. Without --server the server has its default settings. Sessions
-    with random ids are created, and removed in the end.
+    The command replays recorded conversations. Each requirement has a line: pass, FAIL with the exchange that failed,
+    or - if an earlier failure kept its exchange from being played. Without --server the server must have its default
+    settings. The command creates sessions with random ids, and removes them at the end.
 
-    The exit status is 0 if all requirements hold, 1 if one does not, and 2 if the server does not answer, or this
-    command is used wrongly. An answer may take ten seconds; after three that took longer, the
-    rest is left out.
+    The exit status is 0 if all requirements hold, and 1 if one does not. It is 2 if the server does not answer, or if
+    this command is used wrongly. An answer may take ten seconds; after three that took longer, the rest is left out.
     """
     chosen = conversations(*(LEVELS if level is None else up_to(level)), server=server)
     try:

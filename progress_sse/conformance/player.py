@@ -66,7 +66,8 @@ async def play(client: httpx.AsyncClient, conversation: Conversation, run: str) 
         values = {name: value_now(given) for name, given in conversation.values.items()}
         player = _Player(client, tasks, Known(run=run, long=40_000 * "x", **values), values.get(_OWN))
         faults: list[Fault] = []
-        count, is_late = 0, False
+        count = 0
+        is_late = False
         for exchange in conversation.exchanges:
             count += 1
             try:
@@ -116,9 +117,9 @@ class _Player:
         return [Fault(rule, _shown(reason)) for rule, reason in (self._faults | faults).items()]
 
     async def remove_sessions(self) -> None:
-        """Remove the sessions that the conversation has named."""
-        with suppress(*_WRONG):
-            for path in self._sessions:
+        """Remove the sessions that the conversation has named, each though the removal of another one fails."""
+        for path in self._sessions:
+            with suppress(*_WRONG):
                 await self._answer_to(self._client.build_request("DELETE", path, headers=self._own))
 
     async def _answer_to(self, request: httpx.Request) -> tuple[httpx.Response, bytes]:
@@ -175,7 +176,8 @@ class _Player:
         expected = answer["events"]
         events = await stream.next_events(len(expected))
         if answer.get("in_any_order"):
-            expected, events = sorted(expected, key=_subject), sorted(events, key=_subject)
+            expected = sorted(expected, key=_subject)
+            events = sorted(events, key=_subject)
         self._known.match(expected, events, "the events")
         await {"end": stream.ends, "heartbeat": stream.beats, "open": stream.stays_open}[answer["then"]]()
 

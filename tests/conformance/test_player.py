@@ -51,6 +51,24 @@ async def test_a_server_that_goes_away_is_a_fault() -> None:
     assert [(fault.rule, fault.reason) for fault in played.faults] == [("P-4.1", "gone")]
 
 
+async def test_each_session_is_removed_though_the_removal_of_one_fails() -> None:
+    """Else a run would leave sessions behind in the store of the server."""
+    removed: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "DELETE":
+            removed.append(request.url.path)
+            if len(removed) == 1:
+                raise httpx.ConnectError("gone", request=request)
+        return httpx.Response(200, content=once(b"{}"))
+
+    paths = [f"/api/progress/{name}" for name in "abc"]
+    polled = [Exchange(["P-4.1"], {"status": 200, "json": {}}, {"method": "GET", "path": path}) for path in paths]
+    async with httpx.AsyncClient(base_url="http://h", transport=httpx.MockTransport(answer)) as client:
+        played = await play(client, Conversation("", "core", polled), "1-")
+    assert (played.faults, sorted(removed)) == ([], paths)
+
+
 NESTED = b"[" * 100_000 + b"]" * 100_000
 
 
