@@ -17,6 +17,13 @@ class Backoff:
     """
 
     def __init__(self, first_s: float, longest_s: float, chance: Callable[[], float] = chance_of_system) -> None:
+        """Begin without a failure.
+
+        Args:
+            first_s: Seconds of the first span.
+            longest_s: Seconds that no span exceeds.
+            chance: Returns numbers from 0 to 1.
+        """
         self._first_s = first_s
         self._longest_s = longest_s
         self._chance = chance

@@ -9,7 +9,12 @@ MAX_FILE_BYTES: Final = 4 * 2**20
 
 
 def read_file(path: Path) -> bytes:
-    """Return the content of a file, unless it is too large, or no regular one, so that its end may never come."""
+    """Return the content of a file.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is not a regular file, so that its end may never come, or it is too large.
+    """
     if not stat.S_ISREG(path.stat().st_mode):
         raise ValueError("It is not a regular file.")
     with path.open("rb") as file:

@@ -9,7 +9,11 @@ BOUNDS_S: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0
 
 
 class Histogram:
-    """The durations of an operation."""
+    """The durations of an operation.
+
+    Attributes:
+        total_s: Their sum, in seconds.
+    """
 
     __slots__ = ("_classes", "total_s")
 

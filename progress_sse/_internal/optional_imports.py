@@ -22,7 +22,12 @@ SERVER_PACKAGES: Final = (
 
 @contextmanager
 def from_extra(extra: str, *packages: str, need: str) -> Iterator[None]:
-    """Run imports of the `packages` of an `extra`; `need` begins the text of the error, such as "Metrics need".
+    """Run imports of the `packages` of an `extra`.
+
+    Args:
+        extra: The name of the extra.
+        packages: The names that its packages are imported by.
+        need: Subject and verb of the error's text, such as "Metrics need".
 
     Raises:
         ConfigurationError: It is not installed; the text says how to install it.

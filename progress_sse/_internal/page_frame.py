@@ -31,7 +31,8 @@ def page_html(session_id: str, link: str | None) -> str:
     """
     if link is None:
         return escape(f"Progress of {session_id}, which has no page.") if session_id else "Progress is not reported."
-    url, name = escape(link), escape(session_id)
+    url = escape(link)
+    name = escape(session_id)
     shown = f'<a href="{url}" target="_blank" rel="noopener noreferrer">Progress of {name}</a>'
     if not _may_be_framed(link):
         return shown

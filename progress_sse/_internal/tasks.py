@@ -63,8 +63,9 @@ AGAIN_S: Final = 0.05
 async def cancel(*tasks: asyncio.Task[Any]) -> None:
     """Cancel tasks until all of them have ended, with any result or exception.
 
-    One cancellation is not enough: some libraries turn it into a success or an error of their own, as
-    `asyncio.wait_for` does before Python 3.12 [python/cpython#86296], and the task would go on.
+    One cancellation is not enough. Some libraries turn it into a success or an error of their own, as
+    `asyncio.wait_for` does before Python 3.12 [python/cpython#86296]. The task would go on then, and the wait for it
+    would never end.
     """
     # Created first, so that it retrieves each task's exception even if this call itself is cancelled.
     ended = asyncio.gather(*tasks, return_exceptions=True)

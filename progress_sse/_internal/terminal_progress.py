@@ -21,10 +21,14 @@ PERIOD_S: Final = 5.0
 
 
 class TerminalProgress:
-    """Writes from a thread, so that a full terminal delays no caller; once it `is_over`, it writes nothing."""
+    """Writes from a thread, so that a full terminal delays no caller.
+
+    Attributes:
+        is_closed: Whether it takes no states any more.
+    """
 
     def __init__(self, descriptor: int | None, period_s: float = PERIOD_S) -> None:
-        """Write to a terminal, again after each period; `None`: it is over."""
+        """Write to a terminal, again after each period of so many seconds; `None`: it is closed at once."""
         self._state = HIDDEN
         self._is_silent = False
         self._waiting: queue.SimpleQueue[TabState | None] = queue.SimpleQueue()
@@ -33,23 +37,24 @@ class TerminalProgress:
         if descriptor is not None:
             with suppress(RuntimeError):  # There can be no more threads.
                 self._thread.start()
-        self.is_over = not self._thread.is_alive()
+        self.is_closed = not self._thread.is_alive()
 
     def set(self, state: TabState) -> None:
         """Show a state."""
-        if not self.is_over and state != self._state:
+        if not self.is_closed and state != self._state:
             self._state = state
             self._waiting.put(state)
 
     def silence(self) -> None:
         """Write nothing more, not even what waits: the tab is left to a program that writes the sequence itself."""
-        self._is_silent = self.is_over = True
+        self._is_silent = True
+        self.is_closed = True
         self._waiting.put(None)
 
     def close(self) -> None:
         """Clear the tab, and wait until that is written; half a second where the terminal is stopped by Ctrl-S."""
         self.set(HIDDEN)
-        self.is_over = True
+        self.is_closed = True
         self._waiting.put(None)
         if self._thread.is_alive():
             self._thread.join(0.5)
@@ -76,7 +81,7 @@ def _write(descriptor: int, state: TabState) -> None:
 
 
 def on_stderr(*, no_osc: bool) -> TerminalProgress:
-    """Return the progress on stderr; over at once with `no_osc`, or where that is no such terminal."""
+    """Return the progress on stderr; closed at once with `no_osc`, or where that is no such terminal."""
     return TerminalProgress(2 if not no_osc and os.isatty(2) and reads_progress(os.environ) else None)
 
 

@@ -60,7 +60,7 @@ at_fork(before=lambda: _busy.acquire(timeout=LOADING_S), after_in_parent=_releas
 
 T = TypeVar("T")
 
-LOOK_S: Final = 0.01
+GREENLET_POLL_S: Final = 0.01
 """Seconds between two looks at a queue where other greenlets are to run."""
 
 
@@ -107,16 +107,21 @@ def import_parts_of_gevent() -> None:
 
 def _has_greenlets() -> bool:
     """Return whether `time.sleep` lets other greenlets run."""
-    gevent, eventlet = sys.modules.get("gevent.monkey"), sys.modules.get("eventlet.patcher")
+    gevent = sys.modules.get("gevent.monkey")
+    eventlet = sys.modules.get("eventlet.patcher")
     by_gevent = gevent is not None and gevent.is_module_patched("time")
     return by_gevent or (eventlet is not None and eventlet.is_monkey_patched("time"))
 
 
 def take(waiting: "SimpleQueue[T]", timeout_s: float) -> T:
-    """Return the next entry; other greenlets run until there is one. Raises `queue.Empty` after so many seconds."""
+    """Return the next entry; other greenlets run until there is one.
+
+    Raises:
+        queue.Empty: There is none after so many seconds.
+    """
     until = time.monotonic() + timeout_s
     if _has_greenlets():
         with suppress(AssertionError):  # By gevent, in a callback of its loop: no other one can run.
             while waiting.empty() and time.monotonic() < until:
-                time.sleep(LOOK_S)
+                time.sleep(GREENLET_POLL_S)
     return waiting.get(timeout=max(0.0, until - time.monotonic()))

@@ -41,8 +41,13 @@ class Timetable(Generic[K]):
     def take_due(self, now: float, most: float = math.inf) -> list[K]:
         """Return at most so many keys that are due, in the order of their times; they are planned no more."""
         due: list[K] = []
-        while len(due) < most and self.wake_at() <= now:
-            key = heapq.heappop(self._heap)[2]
-            del self._planned[key]
-            due.append(key)
+        while self._heap and len(due) < most:
+            at, _, key = self._heap[0]
+            is_planned = self._planned.get(key) == at
+            if is_planned and at > now:
+                break
+            heapq.heappop(self._heap)
+            if is_planned:
+                del self._planned[key]
+                due.append(key)
         return due

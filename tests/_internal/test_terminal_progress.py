@@ -92,7 +92,7 @@ def test_without_a_thread_nothing_is_written(monkeypatch: pytest.MonkeyPatch, te
     """The command runs on."""
     monkeypatch.setattr(threading.Thread, "start", Mock(side_effect=RuntimeError))
     progress = TerminalProgress(terminal[1])
-    assert progress.is_over
+    assert progress.is_closed
     progress.set(TabState(3))
     progress.close()
 
