@@ -22,7 +22,7 @@ from progress_sse.client.http import client_options
 from progress_sse.core.errors import ConfigurationError
 from progress_sse.story.headline import failures, headline
 from progress_sse.story.observed_session import observed
-from progress_sse.story.session_state import SessionState, checked, is_over, parsed
+from progress_sse.story.session_state import SessionState, checked, has_ended, parsed
 
 __all__ = ["AgentProgress", "mirror"]
 
@@ -49,7 +49,8 @@ class AgentProgress(AsyncProgress):
         while self._failed:
             self._failed.pop().complete()
         self.plan([name])
-        step = self._calls[call] = self.step(next(self._numbers))
+        step = self.step(next(self._numbers))
+        self._calls[call] = step
         step.start()
 
     def end(self, call: object, error: str | BaseException | None = None) -> None:
@@ -78,7 +79,8 @@ async def mirror(
     """
     if (address := address_of(None, None)) is None:
         raise ConfigurationError("Name the server by PROGRESS_SSE_URL.")
-    session, highest = observed(None, _ABSENT, time.time()), 0
+    session = observed(None, _ABSENT, time.time())
+    highest = 0
     try:
         async with asyncio.timeout(timeout_s) as limit, aclosing(_states(address, session_id)) as states:
             async for state in states:
@@ -86,14 +88,14 @@ async def mirror(
                 if session.percentage > highest:
                     highest = session.percentage
                     await report(highest, 100)
-                if is_over(state) or session.is_deleted:
+                if has_ended(state) or session.is_deleted:
                     break
     except TimeoutError:
         if not limit.expired():  # It is an error of `report`.
             raise
     if session.state["status"] == "completed":
         return None
-    errors = [each.error for each in failures(session.state)] if is_over(session.state) else []
+    errors = [each.error for each in failures(session.state)] if has_ended(session.state) else []
     end = headline(session.state, time.time(), is_deleted=session.is_deleted)
     return ": ".join([end, *list(filter(None, errors))[:1]])
 
@@ -103,7 +105,8 @@ _ABSENT: Final[SessionState] = {"status": "not_found", "total_steps": 0, "steps"
 
 async def _states(address: Address, session_id: str) -> AsyncGenerator[SessionState, None]:
     """Yield the state of a session, and again whenever it has changed."""
-    path, headers = f"/api/progress/{quote(session_id, safe='')}", {"Prefer": f"wait={WAIT_S}"}
+    path = f"/api/progress/{quote(session_id, safe='')}"
+    headers = {"Prefer": f"wait={WAIT_S}"}
     async with httpx.AsyncClient(timeout=2 * WAIT_S, **client_options(address)) as client:
         while True:
             answer = await client.get(path, headers=headers)

@@ -1,8 +1,13 @@
 """Tasks of a queue as steps of sessions.
 
 A task's message names its session and step, under the same keys in every queue; the step by its number or its name.
-Without them the step is the one that the task was declared with, and the session has the task's id. Further keys make
-it a part of its step, let readers cancel it, or name what the server learns from it.
+Without them the step is the one that the task was declared with, and the session has the task's id.
+
+Another key makes the task a part of its step, which another task or the caller has started. With a further one readers
+may cancel the task; the queue then stops it in its own way, and does not try it again.
+
+A task that is a whole step creates the session where there is none, as its start would, and lets the server learn from
+it under the name of the task. The last key has another name; with an empty one nothing is learned.
 
 A retry of a task starts the same step again, as another attempt, which replaces the former one. Until then the step
 stays running, with the reason as its message: the page should not show a failure that a retry takes back.
@@ -49,10 +54,13 @@ Stop: TypeAlias = Callable[[Request], object]
 
 
 class TaskStep(NamedTuple):
-    """What a task is; with a `number` of `None` it is no step, and without a `part` a whole one.
+    """What a task is.
 
     Attributes:
         session_id: The session, also of the tasks that this one sends.
+        number: The number or the name of its step; `None`: it is no step.
+        part: The name of the part of the step that it is; `None`: it is the whole step.
+        may_cancel: Whether readers may cancel it.
         profile: The name under which its session is learned from, if it creates that; empty: it is not.
     """
 

@@ -13,10 +13,17 @@
     chain(download.s(url), parse.s(), save.si()).apply_async(headers={"progress_session": "import-42"})
 
 ``progress_step``, ``progress_cancel`` and ``progress_profile`` are declared, or headers of a call; ``progress_session``
-and ``progress_part`` are headers. Without a session it has the root task's id.
+and ``progress_part`` are headers. Without a ``progress_session`` the session has the root task's id. Tasks that a task
+sends belong to its session, so the header of a canvas's first task applies to all.
 
-A task that ends by `Ignore` completes its step. One that is replaced by a task of the same step leaves it to that one.
-A task that readers cancel is revoked and terminated; where its pool cannot do that, ``current().check()`` ends it.
+A task that is retried is another attempt at its step. One that ends by `Ignore` completes it. One that is replaced by a
+task of the same step leaves it to that one.
+
+A task with ``progress_cancel=True`` may be cancelled by readers: it is revoked and terminated. Where its pool cannot do
+that, ``current().check()`` ends it. ``progress_part`` makes a task of a group a part of its step, which the caller has
+started with ``parts_total``.
+
+Where a task creates its session, the server learns from it under the name of the task, or that of ``progress_profile``.
 """
 
 import sys

@@ -83,7 +83,8 @@ def _note_successor(task_result: Any, **_: Any) -> None:
 def _begin(task_result: Any, **_: Any) -> None:
     if task_result.task.func in _declared:
         _called_next.set(task_result)
-        attempt = _attempts[task_result.id] = TaskAttempt(_step_of(task_result))
+        attempt = TaskAttempt(_step_of(task_result))
+        _attempts[task_result.id] = attempt
         attempt.begin(task_result.attempts - 1)
 
 

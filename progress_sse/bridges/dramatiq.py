@@ -10,10 +10,15 @@
     parse.send_with_options(args=("rows.csv",), progress_session="import-42")
 
 ``progress_step``, ``progress_cancel`` and ``progress_profile`` are declared, or options of a message;
-``progress_session`` and ``progress_part`` are options of a message. Messages that an actor sends or is piped to belong
-to its session.
+``progress_session`` and ``progress_part`` are options of a message. Without a ``progress_session`` the session has the
+message's id. Messages that an actor sends or is piped to belong to its session.
 
-Where readers cancel an actor, `Cancelled` is raised in its thread, as Dramatiq raises its time limit.
+An actor with ``progress_cancel=True`` may be cancelled by readers: `Cancelled` is raised in its thread, as Dramatiq
+raises its time limit, and the message is not tried again. ``progress_part`` makes a message a part of its step, which
+was started with ``parts_total``.
+
+Where a message creates its session, the server learns from it under the name of the actor, or that of
+``progress_profile``.
 """
 
 from functools import partial

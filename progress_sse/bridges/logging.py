@@ -24,6 +24,7 @@ class _RecordHandler(logging.Handler):
     """Formats the records of the job; those of our own client are not reported, as each report would cause another."""
 
     def _text(self, record: logging.LogRecord) -> str | None:
+        """Return the formatted record; `None` if it is not to be reported."""
         if record.name.startswith("progress_sse.") or is_sending.get():
             return None
         try:

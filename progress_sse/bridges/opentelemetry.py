@@ -52,17 +52,28 @@ _Key: TypeAlias = tuple[int, int]
 
 
 class _OpenSpan:
-    """A span that has not ended: its step or part, its session, and how to `make` a step or part of a span inside.
+    """A span that has not ended.
 
-    The session that a span inside belongs to is that of the span `root`; `None`: of another process.
+    Attributes:
+        step: Its step or part; `None` if it is neither.
+        session: The session that it has begun; `None` if it has begun none.
+        numbers: The numbers of the spans of its session, from 1.
+        pid: The process that has started it; 0: another one, whose session the baggage names.
+        root: The span whose session the spans inside belong to; `None`: that of another process.
+        make: Makes the step or part of a span inside; `None` where that becomes neither.
     """
 
     def __init__(
         self, step: BaseStep | None, session: Progress | None, numbers: Iterator[int], pid: int, root: _Key | None
     ) -> None:
-        self.step, self.session, self.numbers, self.pid, self.root = step, session, numbers, pid, root
+        self.step = step
+        self.session = session
+        self.numbers = numbers
+        self.pid = pid
+        self.root = root
         self.make = session.step if session is not None else step.part if step is not None and not step.name else None
-        self._names, self._handled = dict[str, Iterator[int]](), id(sys.exception())
+        self._names: dict[str, Iterator[int]] = {}
+        self._handled = id(sys.exception())
 
     def name_of(self, span: Span) -> str:
         """Return a name for a span directly inside, which no other one there has."""
@@ -109,10 +120,14 @@ class SessionProcessor(SpanProcessor):
         with SuppressReportingErrors():
             if is_sending.get():  # Each of our own requests would cause another.
                 return
-            key, outer, named = span.context[:2], self._outer(span, parent_context), ""
+            key = span.context[:2]
+            outer = self._outer(span, parent_context)
+            named = ""
             with SuppressReportingErrors():  # A span that it fails for begins no session.
                 named = str(self._session_of(span) or "")
-            numbers, step, session = outer.numbers if outer else count(1), None, None
+            step: BaseStep | None = None
+            session: Progress | None = None
+            numbers = outer.numbers if outer else count(1)
             root = outer.root if outer else None
             self._note_activity(root)
             if outer is not None and outer.make is not None and not self._leaves_out(next(numbers) > MAX_SPANS):
@@ -120,8 +135,10 @@ class SessionProcessor(SpanProcessor):
                 step.start()
             if named and named not in self._sessions.copy().values():
                 self._make_room()
-                self._sessions[key], root = named, key
-                session, numbers = Progress(named, open_ended=True, title=span.name), count(1)
+                self._sessions[key] = named
+                root = key
+                session = Progress(named, open_ended=True, title=span.name)
+                numbers = count(1)
                 session.sink.begin()
             if step is not None or session is not None:
                 self._open[key] = _OpenSpan(step, session, numbers, os.getpid(), root)
@@ -157,10 +174,13 @@ class SessionProcessor(SpanProcessor):
         """Report the end of a session, of a step, or of a part whose step still runs."""
         with SuppressReportingErrors():
             key = span.context[:2]
-            opened, _ = self._open.pop(key, None), self._sessions.pop(key, None)
+            opened = self._open.pop(key, None)
+            self._sessions.pop(key, None)
             self._note_activity(opened.root if opened is not None else None)
             if opened is not None and opened.pid == os.getpid():  # Else a fork has copied it.
-                error, step, session = opened.error_of(span), opened.step, opened.session
+                error = opened.error_of(span)
+                step = opened.step
+                session = opened.session
                 if session is not None:
                     session.lease = None  # An attempt cannot end steps whose end another process is about to report.
                     session.finish() if error is None else session.fail(error)

@@ -76,7 +76,8 @@ class ReportingProgress(Progress):
             task = self._tasks[task_id]
             step: BaseStep | None = task.fields["step"]
             counted = [each for each in self._tasks.values() if each.fields["step"] is step]
-            done, totals = [each.completed for each in counted], [each.total for each in counted]
+            done = [each.completed for each in counted]
+            totals = [each.total for each in counted]
         # Without the lock: this may log, and a log handler that draws here needs the lock.
         if step is not None:
             report_units(step, done, totals, _plain(str(task.description)))

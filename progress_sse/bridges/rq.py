@@ -4,11 +4,15 @@
 
     queue.enqueue(parse, path, meta={"progress_session": "import-42", "progress_step": 2})
 
-and the workers are started by ``rq worker --worker-class progress_sse.bridges.rq.ReportingWorker``. The meta may also
-have ``"progress_part"``, ``"progress_cancel"`` and ``"progress_profile"``.
+and the workers are started by ``rq worker --worker-class progress_sse.bridges.rq.ReportingWorker``. Without a
+``progress_session`` the session has the job's id.
 
-Of a job that readers cancel the work horse is stopped, as by ``send_stop_job_command``. Where there is none,
-``current().check()`` ends it.
+A job whose meta has ``"progress_cancel": True`` may be cancelled by readers: its work horse is stopped, as by
+``send_stop_job_command``. Where there is none, ``current().check()`` ends it. ``"progress_part"`` makes it a part of
+its step, which was started with ``parts_total``.
+
+Where a job creates its session, the server learns from it under the name of the function, or that of
+``"progress_profile"`` in its meta.
 """
 
 import sys

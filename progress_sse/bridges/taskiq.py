@@ -9,11 +9,15 @@
 
     await parse.kicker().with_labels(progress_session="import-42").kiq("rows.csv")
 
-The labels are ``progress_session``, ``progress_step``, ``progress_part``, ``progress_cancel`` and ``progress_profile``.
-Tasks that a task sends belong to its session.
+A label ``progress_step`` sets the step of one call. Without a ``progress_session`` the session has the task's id. Tasks
+that a task sends belong to its session.
 
-Of a task that readers cancel the asyncio task is cancelled. A function that runs in a thread ends by its own
-``current().check()``.
+A task with the label ``progress_cancel`` may be cancelled by readers: its asyncio task is cancelled, and it is not
+tried again. A function that runs in a thread ends by its own ``current().check()``. A label ``progress_part`` makes a
+task a part of its step, which was started with ``parts_total``.
+
+Where a task creates its session, the server learns from it under the name of the task, or that of the label
+``progress_profile``.
 """
 
 import asyncio

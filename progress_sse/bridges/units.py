@@ -9,10 +9,13 @@ from progress_sse.core.model import MAX_SAFE_INTEGER
 
 
 def report_units(step: BaseStep, done: Iterable[float], totals: Iterable[float | None], message: str | None) -> None:
-    """Report the sum of the bars of a step; a `message` of `None` leaves that of the step as it is.
+    """Report the sum of the bars of a step.
 
-    Units that are done are rounded down; a value that is no number is not reported. The total is unknown if that of a
-    bar is `None`, infinite, or no number.
+    Args:
+        step: The step of the bars.
+        done: Units that are done, rounded down and at least 0. A value that is no number is not reported.
+        totals: The total of each bar; the sum is unknown if one is `None`, infinite, or no number.
+        message: The description of the bars; `None` leaves the step's message as it is.
     """
     current = _units(done, math.floor)
     if current is not None:

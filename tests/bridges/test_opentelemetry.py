@@ -10,7 +10,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from threading import Barrier
-from typing import Any
+from typing import Any, Literal
 from weakref import ref
 
 import httpx
@@ -23,7 +23,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanContext, StatusCode, Trace
 
 from progress_sse.bridges import opentelemetry
 from progress_sse.bridges.opentelemetry import KeepSessions, SessionProcessor
-from progress_sse.client.errors import Cancelled, conclusion_of
+from progress_sse.client.errors import Cancelled
 from progress_sse.client.testing import Complete, Finish, Recorder, ReportPart, Start
 from tests.bridges.conftest import Build
 from tests.harness.documents import programs_of
@@ -125,28 +125,34 @@ def test_errors_are_those_of_spans(traced: Traced, sid: str) -> None:
             span.record_exception(ValueError("few rows"))
     shown = traced.poll(sid)
     assert shown["status"] == "completed"
-    assert list(outcomes(shown).values()) == [("error", "OSError: disk full"), ("error", "no rows"), ("success", "")]
+    assert outcomes(shown) == {
+        "write": ("error", "OSError: disk full"),
+        "check": ("error", "no rows"),
+        "warn": ("success", ""),
+    }
     assert shown["steps"][0]["parts"]["listed"][0]["error"] == "OSError: disk full"
 
 
 @pytest.mark.parametrize(
-    ("error", "text"),
+    ("error", "text", "conclusion"),
     [
-        (OSError("disk full"), "OSError: disk full"),
-        (asyncio.CancelledError(), "CancelledError"),
-        (Cancelled("not needed"), "not needed"),
-        (SystemExit(3), "SystemExit: 3"),
-        (SystemExit(0), None),
-        (GeneratorExit(), None),
+        (OSError("disk full"), "OSError: disk full", None),
+        (KeyboardInterrupt(), "KeyboardInterrupt", None),
+        (asyncio.CancelledError(), "CancelledError", None),
+        (Cancelled("not needed"), "not needed", "cancelled"),
+        (SystemExit(3), "SystemExit: 3", None),
+        (SystemExit(0), None, None),
+        (GeneratorExit(), None, None),
     ],
 )
-def test_what_leaves_the_session_ends_it(recorder: Recorder, error: BaseException, text: str | None) -> None:
+def test_what_leaves_the_session_ends_it(
+    recorder: Recorder, error: BaseException, text: str | None, conclusion: Literal["cancelled"] | None
+) -> None:
     """An error fails it, also one that OpenTelemetry does not record, but no span that cleans up after it."""
     traced, cleaning = Traced(), ExitStack()
     cleaning.callback(lambda: traced.start("clean up").end())
     with pytest.raises(type(error)), traced.session("a"), traced.span("work"), cleaning:
         raise error
-    conclusion = conclusion_of(error)
     assert recorder.of("a")[3:] == [
         ReportPart("work", "clean up", "success"),
         Complete("work", text is None, error=text or "", conclusion=conclusion),
