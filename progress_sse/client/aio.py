@@ -123,7 +123,11 @@ class AsyncProgress(BaseReporter[AsyncStep]):
         profile: str | None = None,
         **options: Unpack[AsyncOptions],
     ) -> None:
-        """Prepare a session; `Progress` has the same arguments."""
+        """Prepare a session; `Progress` has the same arguments, but for the `transport` of the options.
+
+        Raises:
+            ConfigurationError: Only with ``on_error="raise"``: the session or the URL cannot be used.
+        """
         self._prepare(session_id, lambda: define(steps, workflow, title, labels, links, open_ended, profile), options)
 
     @classmethod
@@ -134,14 +138,17 @@ class AsyncProgress(BaseReporter[AsyncStep]):
         return progress
 
     def _prepare(self, session_id: str | None, create: Callable[[], Create] | None, options: AsyncOptions) -> None:
-        transport, self._home = options.get("transport"), Home()
+        transport = options.get("transport")
+        self._home = Home()
         self._set_up(session_id, create, options, OnLoop(transport, self._home.loop) if transport else None)
 
     def _announcer(self) -> Callable[[Request], bool]:
-        loop, announce = running_loop(), partial(_announce, self.inbox, self._callbacks)
+        loop = running_loop()
+        announce = partial(_announce, self.inbox, self._callbacks)
 
         def announce_soon(request: Request) -> bool:
-            work, context = partial(announce, request), copy_context()
+            work = partial(announce, request)
+            context = copy_context()
             return loop is not None and loop.call(lambda: loop.start(work, context))
 
         return announce_soon
@@ -187,7 +194,8 @@ class AsyncProgress(BaseReporter[AsyncStep]):
 
 async def _wait_for(queue: ReportQueue, timeout_s: float) -> None:
     """Wait until the queue is settled, or for `timeout_s`; retry at once."""
-    loop, until = running_loop(), time.monotonic() + timeout_s
+    loop = running_loop()
+    until = time.monotonic() + timeout_s
     if loop is None:
         return
     settled = loop.event()
@@ -225,6 +233,7 @@ class CancelScope:
     """The block of a step, or of the whole job, in the current task of a loop, which a request to cancel ends."""
 
     def __init__(self, inbox: Inbox, loop: JobLoop, step: StepRef | None, pending: Request | None) -> None:
+        """Begin the block of a step (`None`: of the whole job); a `pending` request cancels it at once."""
         self._inbox = inbox
         self._request: Request | None = None
         self._is_over = False
@@ -254,6 +263,8 @@ class CancelScope:
 
 
 class _AsyncioTask:
+    """The task of asyncio in which the block runs."""
+
     def __init__(self) -> None:
         self._task = asyncio.current_task()
         self._cancelling = 0 if self._task is None else self._task.cancelling()
@@ -266,11 +277,14 @@ class _AsyncioTask:
 
     def leave(self, _: BaseException | None) -> bool:
         """End the block that was cancelled; return whether nothing but that has cancelled it."""
-        task, self._task = self._task, None
+        task = self._task
+        self._task = None
         return task is not None and self._is_cancelled and task.uncancel() <= self._cancelling
 
 
 class _TrioScope:
+    """A scope of trio around the block."""
+
     def __init__(self) -> None:
         import trio
 

@@ -26,14 +26,20 @@ _SIGNS: Final = 3  # Of life in the time of a lease, so that two may be missed.
 class AttemptId:
     """The id of an attempt, which is made when the attempt begins.
 
-    So processes that fork before that have attempts of their own, and those that fork later share one.
+    So processes that fork before that have attempts of their own, and those that fork later share one, since they share
+    the job.
+
+    Attributes:
+        is_superseded: Whether the server has refused it, as a later attempt has replaced it.
+        made: The id under the key `id`; empty until the attempt begins.
+        tallies: The parts of the steps, by the step and by the process that has started it.
     """
 
     __slots__ = ("__weakref__", "is_superseded", "made", "tallies")
 
     def __init__(self, value: str | None = None) -> None:
         self.is_superseded = False
-        self.tallies: dict[tuple[StepRef, int], PartTally] = {}  # Of steps, by the processes that have started them.
+        self.tallies: dict[tuple[StepRef, int], PartTally] = {}
         self.made: dict[str, str] = {} if value is None else {"id": value}
 
     def begin(self) -> None:
@@ -49,21 +55,28 @@ class AttemptId:
 
 
 class Attempt:
-    """An attempt, which other attempts at the same step replace, and its lease."""
+    """An attempt, which other attempts at the same step replace, and its lease.
+
+    Attributes:
+        attempt: Its id, which several leases may share.
+        lease_ms: Milliseconds without a sign of life after which a running step counts as stalled; `None`: never.
+        lost_after_ms: Those after which it counts as lost; `None`: never.
+        is_handed_on: Whether the job expects that another attempt replaces this one.
+    """
 
     __slots__ = ("attempt", "is_handed_on", "lease_ms", "lost_after_ms")
 
     def __init__(
         self, lease_ms: int | None = None, lost_after_ms: int | None = None, attempt_id: AttemptId | str | None = None
     ) -> None:
-        self.lease_ms = lease_ms  # Without a sign of life after which a running step counts as stalled; `None`: never.
-        self.lost_after_ms = lost_after_ms  # After which it counts as lost; `None`: never.
-        self.is_handed_on = False  # Whether the job expects that another attempt replaces this one.
+        self.lease_ms = lease_ms
+        self.lost_after_ms = lost_after_ms
+        self.is_handed_on = False
         self.attempt = attempt_id if isinstance(attempt_id, AttemptId) else AttemptId(attempt_id)
 
     @property
     def attempt_id(self) -> str:
-        """See `AttemptId.value`."""
+        """The id that its worker made up; the attempt begins with the first access."""
         return self.attempt.value
 
     @property
@@ -78,10 +91,15 @@ class Attempt:
 
 
 def new_attempt(seconds: object) -> Attempt | None:
-    """Return a new attempt whose lease has these seconds; `None` without. `ConfigurationError`: not from 1 to 3600."""
+    """Return a new attempt whose lease has these seconds; `None` without.
+
+    Raises:
+        ConfigurationError: They are no number from 1 to 3600.
+    """
     if seconds is None:
         return None
-    least_s, most_s = MIN_LEASE_MS // 1000, MAX_LEASE_MS // 1000
+    least_s = MIN_LEASE_MS // 1000
+    most_s = MAX_LEASE_MS // 1000
     if not isinstance(seconds, int | float) or not least_s <= seconds <= most_s:
         raise ConfigurationError(f"lease_s must be a number of seconds from {least_s} to {most_s}, or None.")
     lease_ms = int(seconds * 1000)

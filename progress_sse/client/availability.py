@@ -16,9 +16,15 @@ LONGEST_RETRY_AFTER_S: Final = 300.0
 
 
 class Availability:
-    """Whether a server answers: its last failure is the `reason`, and the next request goes `not_before` a time."""
+    """Whether a server answers, and when to send to it again.
+
+    Attributes:
+        reason: The last failure; `None` after a success.
+        not_before: The earliest time of the next request.
+    """
 
     def __init__(self, chance: Callable[[], float] = chance_of_system) -> None:
+        """Begin without a failure; `chance` returns numbers from 0 to 1."""
         self.reason: ReportAnswer | None = None
         self.not_before = -math.inf
         self._asked_until = -math.inf
@@ -39,7 +45,8 @@ class Availability:
     def succeed(self) -> None:
         """Reset after a success."""
         self.reason = None
-        self.not_before = self._asked_until = -math.inf
+        self.not_before = -math.inf
+        self._asked_until = -math.inf
         self._backoff.reset()
 
 

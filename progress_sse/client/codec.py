@@ -132,7 +132,9 @@ def _requests(fields: Mapping[str, Any]) -> tuple[AskedRequest, ...]:
 def _request(sent: Any) -> AskedRequest | None:
     if not isinstance(sent, dict) or not isinstance(sent.get("id"), str) or not isinstance(sent.get("kind"), str):
         return None
-    step, state, reason = sent.get("step"), sent.get("state", "asked"), sent.get("reason") or ""
+    step = sent.get("step")
+    state = sent.get("state", "asked")
+    reason = sent.get("reason") or ""
     return AskedRequest(sent["id"], sent["kind"], step if isinstance(step, int) else None, str(state), str(reason))
 
 

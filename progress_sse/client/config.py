@@ -57,6 +57,7 @@ class Address(NamedTuple):
     token: str | None
 
     def __repr__(self) -> str:
+        """Return it without the token."""
         return f"Address({self.url!r})"
 
 
@@ -68,7 +69,11 @@ def is_disabled(disabled: bool | None, environ: Mapping[str, str] = os.environ) 
 
 
 def address_of(url: str | None, token: str | None, environ: Mapping[str, str] = os.environ) -> Address | None:
-    """Return the server to report to, `None` if none is named; `ConfigurationError` if URL or token is invalid."""
+    """Return the server to report to, or `None` if none is named.
+
+    Raises:
+        ConfigurationError: The URL or the token is invalid.
+    """
     url = url or environ.get("PROGRESS_SSE_URL") or None
     if url is None:
         return None
@@ -91,7 +96,11 @@ def _is_graphic(text: str) -> bool:
 
 
 def flush_timeout_of(seconds: object) -> float:
-    """Return the seconds that a job waits at its end; `ConfigurationError` if they are no such number."""
+    """Return the seconds that a job waits at its end.
+
+    Raises:
+        ConfigurationError: They are no number, or less than 0.
+    """
     if seconds is None:
         return FLUSH_S
     if not isinstance(seconds, int | float) or not seconds >= 0:
@@ -113,7 +122,11 @@ def handed_down_attempt(session_id: str, environ: Mapping[str, str] = os.environ
 
 
 def session_of(session_id: str | None, environ: Mapping[str, str] = os.environ) -> str:
-    """Return the session to report on; `ConfigurationError` if none is named, or the id is not valid."""
+    """Return the session to report on.
+
+    Raises:
+        ConfigurationError: None is named, or the id is not valid.
+    """
     named = named_session(session_id, environ)
     if named is None:
         raise ConfigurationError("Name the session that progress is reported on, or set PROGRESS_SSE_SESSION.")

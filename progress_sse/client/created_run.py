@@ -5,7 +5,7 @@ start, the latest of each of its parts and its end, and of the session its detai
 """
 
 import math
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
@@ -35,6 +35,7 @@ class RunningSteps:
         self._steps: dict[StepRef, tuple[Attempt, float]] = {}  # Each with the time of its last sign of life.
 
     def __len__(self) -> int:
+        """Return how many steps run."""
         return len(self._steps)
 
     def note(self, report: Report, now: float) -> None:
@@ -71,7 +72,10 @@ class RunningSteps:
         return min(due, default=math.inf)
 
     def take_due(self, now: float, held: Container[StepRef] = (), most: float = math.inf) -> list[Beat]:
-        """Return at most so many signs of life that are due; they are due again after the same time, sent or not."""
+        """Return at most so many signs of life that are due, of steps that are not `held`.
+
+        They are due again after the same time, sent or not.
+        """
         beats: list[Beat] = []
         for step, (lease, last_at) in self._steps.items():
             if len(beats) < most and step not in held and last_at + lease.interval_s <= now:
@@ -85,12 +89,21 @@ _Entry: TypeAlias = list[Start | ReportPart | Complete | Skip | Plan]
 
 @dataclass(slots=True)
 class CreatedRun:
-    """The run that was created here; all processes that share it by a fork have the same creation and `key`."""
+    """The run that was created here.
+
+    Attributes:
+        creation: The report that creates it. It stays as it is, since all processes that share the run by a fork must
+            create it alike.
+        key: The idempotency key of its creation, the same in all these processes.
+        name: The server's name of the run; empty if the server does not name it.
+        losses: How often it was created again since the last applied report.
+        lost_at: When it was last lost; minus infinity if it never was.
+    """
 
     creation: Create
     key: str
-    name: str = ""  # Empty if the server does not name it.
-    losses: int = 0  # How often it was created again since the last applied report.
+    name: str = ""
+    losses: int = 0
     lost_at: float = -math.inf
     _entries: list[_Entry] = field(default_factory=list)
     _finish: Finish | None = None
@@ -158,13 +171,19 @@ class CreatedRun:
 
 
 def _merged(creation: Create, before: Describe | None, change: Describe) -> Describe:
-    """Return one report of what was said of a session since its creation."""
-    labels, before = change.labels, before or Describe()
+    """Return one report of all changes to the details of a session since its creation.
+
+    A label that was removed is left out, unless the creation has it: then its removal is reported again.
+    """
+    before = before or Describe()
+    title = before.title if isinstance(change.title, Unchanged) else change.title
+    links = before.links if isinstance(change.links, Unchanged) else change.links
+    labels = change.labels
     if labels is None:
         labels = dict.fromkeys(creation.labels)
     elif not isinstance(before.labels, Unchanged):
-        merged = {**(before.labels or {}), **({} if isinstance(labels, Unchanged) else labels)}
+        former = before.labels or {}
+        changed: Mapping[str, str | None] = {} if isinstance(labels, Unchanged) else labels
+        merged = {**former, **changed}
         labels = {key: text for key, text in merged.items() if text is not None or key in creation.labels}
-    title = before.title if isinstance(change.title, Unchanged) else change.title
-    links = before.links if isinstance(change.links, Unchanged) else change.links
     return replace(change, title=title, labels=labels, links=links)

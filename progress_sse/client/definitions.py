@@ -1,6 +1,6 @@
-"""A session as its job describes it, in a form that the server accepts: it would refuse the whole report.
+"""A session as its job describes it: its steps, title, labels, links and profile, in a form that the server accepts.
 
-Texts are cut. What cannot be cut is dropped, with a warning.
+Texts are cut. What cannot be cut is dropped, with a warning: the server would refuse the whole report.
 """
 
 import logging
@@ -32,7 +32,11 @@ def define(
     open_ended: bool,
     profile: str | None = None,
 ) -> Create:
-    """Return the creation of a session; `ConfigurationError` if steps and workflow are both given, or a step is bad."""
+    """Return the creation of a session: with steps by names or definitions, or by a workflow of the server.
+
+    Raises:
+        ConfigurationError: Steps and workflow are both given, or a step is neither a name nor a definition.
+    """
     if steps is not None and workflow is not None:
         raise ConfigurationError("A session is created by steps or by a workflow, not by both.")
     return Create(
@@ -61,13 +65,21 @@ def change(
 
 
 def fit_new_links(links: Links | None) -> tuple[Link, ...] | None:
-    """Return links that replace those of the session; `None` leaves them, also where no link is accepted."""
+    """Return links that replace those of the session; `None` leaves them, also where no link is accepted.
+
+    Raises:
+        ValueError: One is no pair of label and URL.
+    """
     kept = None if links is None else _fit_links(links)
     return kept if kept or not links else None
 
 
 def definitions(steps: Sequence[str | StepDefinition]) -> tuple[StepDefinition, ...]:
-    """Return steps by names or definitions as definitions; `ConfigurationError` if one is neither."""
+    """Return steps by names or definitions as definitions.
+
+    Raises:
+        ConfigurationError: One is neither.
+    """
     return tuple(map(_definition, steps))
 
 

@@ -18,7 +18,7 @@ from progress_sse.core.workflows import DEFAULT, Workflows, profile_of
 from progress_sse.store.progress_store import ProgressStore
 from progress_sse.store.types import Record
 
-LOOK_S: Final = 0.5
+REQUEST_POLL_S: Final = 0.5
 """Seconds between two looks for requests of readers."""
 
 
@@ -26,6 +26,7 @@ class AsyncStoreTransport:
     """Transport of an `AsyncProgress` on the event loop of the store."""
 
     def __init__(self, store: ProgressStore) -> None:
+        """Apply reports to `store`."""
         self._store = store
 
     async def send(self, request: ReportRequest) -> ReportAnswer:
@@ -57,11 +58,15 @@ class AsyncStoreTransport:
             if time.monotonic() >= until or ends_wait(requests, known):
                 return [(each, asked) for each, record in records for asked in _open_requests(record, "asked", "seen")]
             known = {each.id for each in requests} if known is None else known
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(REQUEST_POLL_S)
 
 
 def _command(request: ReportRequest, workflows: Workflows) -> commands.Command:
-    """Return the command of the store that a report becomes; `UnknownWorkflowError` if no workflow has its name."""
+    """Return the command of the store that a report becomes.
+
+    Raises:
+        UnknownWorkflowError: No workflow has the name of a creation's.
+    """
     report = request.report
     if isinstance(report, Create):
         return _creation(report, workflows)
@@ -102,4 +107,5 @@ class StoreTransport(OnLoop):
     """Transport of a `Progress` in a thread of the process that has the store's event loop."""
 
     def __init__(self, store: ProgressStore, loop: asyncio.AbstractEventLoop) -> None:
+        """Apply reports to `store`, on the `loop` that it was opened on."""
         super().__init__(AsyncStoreTransport(store), AsyncioLoop(loop))

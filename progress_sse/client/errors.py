@@ -22,7 +22,8 @@ REPORTING_ERRORS: Final = (
 )
 """Errors that reporting itself may raise, and that are kept from the job, except `TimeoutError`.
 
-Any other one is the job's, as its time limit, which a signal raises anywhere (RQ's and Celery's are plain exceptions).
+Any other exception comes from the job: for example its time limit, which a signal raises wherever the job is (RQ's and
+Celery's are plain exceptions). It must end the job, and not only a report.
 """
 
 
@@ -34,6 +35,7 @@ class Cancelled(BaseException):
     """
 
     def __init__(self, reason: str = "") -> None:
+        """Create the exception; `reason` may be empty."""
         super().__init__(reason or "cancelled")
         self.reason = reason
 
@@ -66,6 +68,7 @@ class ReportRefusedError(ReportError):
     """
 
     def __init__(self, text: str, status: int, problem: str) -> None:
+        """Create the error; `text` names the refused report and the reason."""
         super().__init__(text)
         self.status = status
         self.problem = problem

@@ -17,24 +17,40 @@ _OUTAGE: Final = frozenset({0, 502, 503, 504})
 
 
 class ReportRequest(NamedTuple):
-    """A report to send."""
+    """A report to send.
+
+    Attributes:
+        session_id: The session.
+        report: The report.
+        key: Its idempotency key: sent twice, the report is applied once. A sign of life has none.
+        run: The run that it belongs to; empty if that is not known.
+        ago_ms: How many milliseconds before it is sent it was made; 0 also where requests have no ages.
+    """
 
     session_id: str
     report: Report
-    key: str  # Its idempotency key, the same for each retry; a sign of life has none.
-    run: str = ""  # Empty if that is not known.
-    ago_ms: int = 0  # How many milliseconds before it is sent it was made; 0 also where requests have no ages.
+    key: str
+    run: str = ""
+    ago_ms: int = 0
 
 
 @dataclass(slots=True)
 class Operation:
-    """A report, with what is needed to send it again."""
+    """A report, with what is needed to send it again.
+
+    Attributes:
+        report: The report.
+        key: Its idempotency key.
+        made_at: When the job made it; `None` where requests have no ages.
+        number: Its place among the session's reports and log lines, as they were made; 0: first.
+        failing_since: When it first failed by an answer that it may have caused; `None` if it never did.
+    """
 
     report: Report
     key: str = field(default_factory=lambda: str(uuid.uuid4()))
-    made_at: float | None = None  # `None` where requests have no ages.
-    number: int = 0  # Its place among the session's reports and log lines, as they were made; 0: first.
-    failing_since: float | None = None  # When it first failed by an answer that it may have caused.
+    made_at: float | None = None
+    number: int = 0
+    failing_since: float | None = None
 
     @property
     def is_from_job(self) -> bool:
@@ -57,7 +73,15 @@ class Operation:
 
 
 class AskedRequest(NamedTuple):
-    """A request of a reader, as the server sends it: `asked`, until a worker has seen it."""
+    """A request of a reader, as the server sends it.
+
+    Attributes:
+        id: Its id.
+        kind: What is asked.
+        step: The number of the step that it is about; `None` is the whole session.
+        state: Its state: `asked`, until a worker has seen it.
+        reason: Why it was asked; empty where the server does not say so.
+    """
 
     id: str
     kind: str
@@ -71,14 +95,23 @@ Asked: TypeAlias = Sequence[tuple[str, AskedRequest]]
 
 
 class ReportAnswer(NamedTuple):
-    """The answer to a request."""
+    """The answer to a request.
 
-    status: int  # Of HTTP; 0 without an answer, or for an answer that is not a progress server's.
-    problem: str = ""  # Last segment of the problem type.
-    detail: str = ""  # The reason of a failure, in one sentence.
+    Attributes:
+        status: The HTTP status; 0 without an answer, or for an answer that is not a progress server's.
+        problem: Last segment of the problem type.
+        detail: The reason of a failure, in one sentence.
+        retry_after_s: Minimum seconds to wait; `None` if the server names none.
+        run: The name of the created run; empty if the server does not name it.
+        requests: What readers ask of the worker, as far as no worker has seen it.
+    """
+
+    status: int
+    problem: str = ""
+    detail: str = ""
     retry_after_s: float | None = None
-    run: str = ""  # The name of the created run; empty if the server does not name it.
-    requests: tuple[AskedRequest, ...] = ()  # What readers ask of the worker, as far as no worker has seen it.
+    run: str = ""
+    requests: tuple[AskedRequest, ...] = ()
 
     @property
     def is_success(self) -> bool:
@@ -106,6 +139,7 @@ class ReportAnswer(NamedTuple):
         return self.problem == "attempt-superseded"
 
     def __str__(self) -> str:
+        """Return a text for people."""
         return f"{self.status or ''} {self.detail or self.problem or 'no answer'}".strip()
 
 
@@ -126,7 +160,11 @@ _REPORT_BYTES: Final = 200  # Of a report in a request besides its content: its 
 
 
 class RequestRoom:
-    """The room in one request, which takes so many more `updates`."""
+    """The room in one request.
+
+    Attributes:
+        updates: How many more updates it takes.
+    """
 
     def __init__(self, updates: int = MAX_UPDATES) -> None:
         self.updates = updates

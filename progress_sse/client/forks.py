@@ -20,7 +20,7 @@ PRECEDENCE_S: Final = 2.0
 MAX_FORKS: Final = 100
 """Forks that wait at a time, of a session; those before them wait out their time."""
 
-LOOK_S: Final = 0.01
+PARENT_POLL_S: Final = 0.01
 """Seconds between two looks at what the parent has sent."""
 
 
@@ -60,7 +60,7 @@ class ForkOrder:
     def holds(self, now: float) -> bool:
         """Whether this process is to wait."""
         self.preceding = [each for each in self.preceding if each.holds(now)]
-        self.look_at = now + LOOK_S if self.preceding else -math.inf
+        self.look_at = now + PARENT_POLL_S if self.preceding else -math.inf
         return bool(self.preceding)
 
     def renewed(self) -> "ForkOrder":

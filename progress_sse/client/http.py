@@ -1,7 +1,8 @@
 """Requests by httpx, whose types stay in here.
 
-A forked child would inherit a partial state of the sending thread. So modules that httpx imports lazily are imported
-with this one, by the job, and a fork waits while a client is created: OpenSSL holds locks meanwhile.
+The sending thread may be interrupted at any point when the job forks, and the child would inherit a partial state. So
+modules that httpx imports lazily are imported with this module, by the job. A fork also waits while a client is
+created, since OpenSSL holds locks meanwhile that the child could never release.
 """
 
 import encodings.idna  # noqa: F401  # see above
@@ -23,10 +24,17 @@ from progress_sse.client.own_log import is_sending, sending
 
 A = TypeVar("A")
 
-SILENCE_S: Final = 10  # Of the server.
+SILENCE_S: Final = 10
+"""Seconds that the server may send nothing."""
+
 CONNECT_S: Final = 5
-ANSWER_S: Final = 30.0  # Which the body of an answer may take.
-MAX_ANSWER_BYTES: Final = 4 * 2**20  # The longest is a session, the answer to a creation.
+"""Seconds that a connection may take to open."""
+
+ANSWER_S: Final = 30.0
+"""Seconds that the body of an answer may take."""
+
+MAX_ANSWER_BYTES: Final = 4 * 2**20
+"""Bytes of the body of an answer; the longest is a session, the answer to a creation."""
 
 TIMEOUT: Final = httpx.Timeout(SILENCE_S, connect=CONNECT_S)
 LIMITS: Final = httpx.Limits(keepalive_expiry=2)
@@ -66,17 +74,23 @@ class Content:
     """The body of an answer, within limits of size and time: any server at the URL might send without end."""
 
     def __init__(self, max_bytes: int = MAX_ANSWER_BYTES, wait_s: float = 0) -> None:
+        """Begin empty; the server may wait `wait_s` seconds before it answers."""
         self._content = bytearray()
         self._max_bytes = max_bytes
         self._until = time.monotonic() + wait_s + ANSWER_S
 
     def add(self, chunk: bytes) -> None:
-        """Add the next bytes; `httpx.ReadError` if that is too much, or took too long."""
+        """Add the next bytes.
+
+        Raises:
+            httpx.ReadError: That is too much, or took too long.
+        """
         self._content += chunk
         if len(self._content) > self._max_bytes or time.monotonic() > self._until:
             raise httpx.ReadError("the answer does not end")
 
     def __bytes__(self) -> bytes:
+        """Return all bytes."""
         return bytes(self._content)
 
 
@@ -95,7 +109,8 @@ def _exchange(
 ) -> A | ReportAnswer:
     """Send a request that the server may answer after `wait_s` seconds; return the answer that `read` makes of it."""
     method, path, body, own_headers = message
-    content, timeout = Content(wait_s=wait_s), httpx.Timeout(SILENCE_S + wait_s, connect=CONNECT_S)
+    content = Content(wait_s=wait_s)
+    timeout = httpx.Timeout(SILENCE_S + wait_s, connect=CONNECT_S)
     options: dict[str, Any] = {"content": body, "headers": {**headers, **own_headers}, "timeout": timeout}
     try:
         with client.stream(method, path, **options, extensions=extensions) as response:
@@ -110,7 +125,7 @@ class HttpTransport:
     """Blocking requests to one server; network errors become answers."""
 
     def __init__(self, address: Address, client: httpx.Client | None = None) -> None:
-        """Begin without a connection, or with those of another transport's `client`."""
+        """Begin without a connection, which the first request opens; or use those of another transport's `client`."""
         self._url = address.url
         self._headers = {"Content-Type": "application/json", **authorization(address.token)}
         self._client = client or _client(address.url)
@@ -138,6 +153,7 @@ class HttpRequestWait:
     """Asks one server for the requests of readers, by a connection that another thread can interrupt."""
 
     def __init__(self, address: Address) -> None:
+        """Begin without a connection, which the first request opens."""
         self._headers = authorization(address.token)
         self._client = _client(address.url)
         self._socket: socket.socket | None = None
@@ -145,7 +161,8 @@ class HttpRequestWait:
 
     def ask(self, session_ids: Sequence[str], wait_s: int) -> Asked | ReportAnswer:
         """Return the open requests of these sessions, once there is one or after so many seconds."""
-        message, extensions = codec.encode_wait(session_ids, wait_s), {"trace": self._note_connection}
+        message = codec.encode_wait(session_ids, wait_s)
+        extensions = {"trace": self._note_connection}
         return _exchange(self._client, self._headers, message, codec.read_asked, wait_s, extensions)
 
     def _note_connection(self, event: str, info: Mapping[str, Any]) -> None:

@@ -28,6 +28,7 @@ class OwnSteps:
     Attributes:
         ended: Those that it has ended.
         failed: Those, or `None` for the session as a whole, that have ended in failure and were not started again.
+        has_ended_any: Whether the job has ended or left a step or a part.
     """
 
     def __init__(self) -> None:
@@ -35,7 +36,7 @@ class OwnSteps:
         self._running: dict[Lane, None] = {}
         self.ended: set[StepRef] = set()
         self.failed: dict[StepRef | None, None] = {}
-        self.has_ended_any = False  # Whether the job has ended or left a step or a part.
+        self.has_ended_any = False
 
     def start(self, step: StepRef, lease: Attempt | None) -> None:
         """Record that the job starts a step, by this attempt."""
@@ -85,7 +86,8 @@ class OwnSteps:
     def session_lease(self, own: Attempt | None) -> Attempt | None:
         """Return the attempt that reports on the session: the job's `own`, or that of the steps that run here.
 
-        `None`: the server may know neither, as the job has started no step by its own, and none or several others run.
+        It is `None` where the server may know neither: the job has started no step by its own, and none or several
+        others run.
         """
         if own is None or own in self._leases.copy().values():
             return own
@@ -165,21 +167,32 @@ class Request:
         return self._exception(self.reason)
 
     def __repr__(self) -> str:
+        """Return it for a log."""
         return f"Request(id={self.id!r}, kind={self.kind!r}, step={self.step!r}, reason={self.reason!r})"
 
 
 class Inbox:
-    """The requests of one session; see the module."""
+    """The requests of one session; see the module.
+
+    Attributes:
+        accepts: The kinds of requests that the job takes.
+        cancel: The latest request to cancel, once the job is to act on it.
+        is_entered: Whether the job is inside the block of its progress.
+        is_closed: Whether the job has ended its progress, and has started no step since.
+        exception: What is raised in the job; a queue may need one of its own kind.
+        announce: Calls the job's callbacks that do not know a request, and then `proceed`; returns whether it does.
+            `None` without callbacks.
+        scopes: What a request to cancel calls to end a block, from any thread, and the step whose block it is; `None`
+            is the block of the whole job.
+    """
 
     def __init__(self, accepts: Sequence[AskKind] = (), own_steps: OwnSteps | None = None) -> None:
         self.accepts = tuple(accepts)
-        self.cancel: Request | None = None  # The latest one to cancel, once the job is to act on it.
-        self.is_entered = False  # Whether the job is inside the block of its progress.
-        self.is_closed = False  # Whether the job has ended its progress, and has started no step since.
-        self.exception = Cancelled  # Is raised in the job; a queue may need one of its own kind.
-        # Calls the job's callbacks that do not know a request, and then `proceed`; returns whether it does.
+        self.cancel: Request | None = None
+        self.is_entered = False
+        self.is_closed = False
+        self.exception = Cancelled
         self.announce: Callable[[Request], bool] | None = None
-        # What a request to cancel calls to end a block, from any thread, and the step whose block it is.
         self.scopes: dict[Callable[[Request], object], StepRef | None] = {}
         self._own_steps = own_steps or OwnSteps()
         self._known: dict[str, Request] = {}
@@ -240,7 +253,8 @@ class Inbox:
     def doubt(self) -> None:
         """Ask the server whether the request to cancel is still open, as the job begins after it had nothing to do."""
         self._known.pop(CANCELLED_BEFORE, None)  # The next start gets it again.
-        request, self.cancel = self.cancel, None
+        request = self.cancel
+        self.cancel = None
         if request is None or request.is_settled or request.id == CANCELLED_BEFORE:
             return
         self._in_doubt = request
@@ -249,15 +263,18 @@ class Inbox:
 
     def confirm(self, request_id: str) -> None:
         """Act on a request that was in doubt: the server has confirmed that it is open."""
-        request, self._in_doubt = self._in_doubt, None
+        request = self._in_doubt
+        self._in_doubt = None
         if request is not None and request.id == request_id:
             request.has_proceeded = False
             self._announce(request)
 
     def pending(self, step: StepRef | None, outlived: Request | None = None) -> Request | None:
-        """Return the request to cancel that a step, or with `None` the job, is to act on.
+        """Return the request to cancel that a step, or the job as a whole, is to act on.
 
-        One that was settled before the step started, which it has `outlived`, is none.
+        Args:
+            step: The step; `None` is the job as a whole.
+            outlived: A request that was settled before the step started, and so is not meant for it.
         """
         request = self.cancel
         if request is None or request is outlived or request.is_declined:
@@ -283,7 +300,11 @@ class Inbox:
 
 
 def accepted_kinds(accepts: object) -> tuple[AskKind, ...]:
-    """Return the kinds of requests that a job takes; `ConfigurationError` if they are no list of such."""
+    """Return the kinds of requests that a job takes.
+
+    Raises:
+        ConfigurationError: They are no list of `"cancel"` and `"retry"`.
+    """
     kinds = tuple(dict.fromkeys(accepts)) if isinstance(accepts, list | tuple | set | frozenset) else None
     if kinds is None or not all(kind in get_args(AskKind) for kind in kinds):
         raise ConfigurationError('accepts must be a list of "cancel" and "retry".')

@@ -1,9 +1,9 @@
 """Waits for the requests of readers: which sessions a process asks the server about, and when.
 
-The sessions of one server are asked about together, in a request that the server answers once a reader asks for
-something. Each such group has a daemon thread and a connection of its own, so that reports go on meanwhile. A session
-that begins to listen joins one, which is then asked about anew. One that listens for less than `DELAY_S` causes no
-request.
+The sessions of one server are asked about together, up to `MAX_SESSIONS` in a request that the server answers once a
+reader asks for something. Each such group has a daemon thread and a connection of its own, so that reports go on
+meanwhile. A session that begins to listen joins one, which is then asked about anew. One that listens for less than
+`DELAY_S` causes no request.
 
 * **The first request of a group does not wait**, nor does the one after a pause. It has what other workers of the
   sessions have seen already.
@@ -35,22 +35,34 @@ DELAY_S: Final = 0.2  # Until a session that begins to listen is asked about.
 SHORTEST_PAUSE_S: Final = 0.1
 FIRST_REFUSED_S: Final = 10.0
 LONGEST_REFUSED_S: Final = 600.0
-"""Upper bounds of the random pause after `FIRST_REFUSED_S`, in seconds: first refusal, later ones."""
+"""Upper bounds of the random pause that follows `FIRST_REFUSED_S` once a server has refused, in seconds.
+
+After the first refusal the bound is `FIRST_REFUSED_S` itself; it grows up to `LONGEST_REFUSED_S`.
+"""
 
 _EARLY: Final = 0.5  # The part of the wait before which an answer is early.
 
 
 class Group:
-    """Sessions of one server that are asked about together, by one thread; a queue that its job drops is not held."""
+    """Sessions of one server that are asked about together, by one thread; a queue that its job drops is not held.
+
+    Attributes:
+        destination: The server.
+        asked: The sessions of the latest request; some may have ceased to listen.
+        is_over: Whether it is asked about no more.
+        is_refused: Whether the server has refused, until the schedule has put the next request off.
+        has_answered: Whether it has answered once with requests, or that there are none.
+        wait_s: Seconds that the server is to wait in the next request.
+    """
 
     def __init__(self, queues: list[ReportQueue], chance: Callable[[], float] = chance_of_system) -> None:
         self.destination = queues[0].destination
-        self.is_over = False  # Whether it is asked about no more.
-        self.is_refused = False  # Whether the server has refused, until the schedule has put the next request off.
+        self.is_over = False
+        self.is_refused = False
         self.has_answered = False
         self._members = [ref(queue) for queue in queues]
-        self.asked = [queue.session_id for queue in queues]  # Some may have ceased to listen.
-        self.wait_s = 0  # Seconds that the server is to wait in the next request.
+        self.asked = [queue.session_id for queue in queues]
+        self.wait_s = 0
         self._backoff = Backoff(FIRST_PAUSE_S, LONGEST_PAUSE_S, chance)
         self._target = queues[0].target
         self._wait: RequestWait | None = None
@@ -68,7 +80,8 @@ class Group:
 
     def take(self, answer: Asked | ReportAnswer, took_s: float) -> float:
         """Pass on what readers ask; return the seconds until the next request, infinity for never."""
-        waited_s, self.wait_s = self.wait_s, 0
+        waited_s = self.wait_s
+        self.wait_s = 0
         if isinstance(answer, ReportAnswer):
             is_passing = answer.is_retryable and answer.status != NOT_IMPLEMENTED
             if not is_passing and answer.problem != "session-not-found":
@@ -77,7 +90,8 @@ class Group:
             return self._pause_s() + min(answer.retry_after_s or 0, LONGEST_RETRY_AFTER_S)
         self.has_answered = True
         own = [(queue, each) for queue in self.queues() for key, each in answer if key == queue.session_id]
-        is_news, is_early = True in [queue.receive(each) for queue, each in own], took_s < waited_s * _EARLY
+        is_news = True in [queue.receive(each) for queue, each in own]
+        is_early = took_s < waited_s * _EARLY
         if is_news or (waited_s and not is_early):
             self._backoff.reset()
         if is_news or is_early:

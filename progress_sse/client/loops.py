@@ -1,6 +1,8 @@
 """The event loop of a job, asyncio's or trio's, as other threads use it; and its waits for the sending thread.
 
-Not by anyio, which imports its parts at the first use: a wait must not fail where a process has no descriptor left.
+The library anyio would do as well, if it did not import its parts at the first use: a wait must not fail where a
+process has no descriptor left.
+
 Unless it says otherwise, each method may be called from any thread, and blocks none.
 """
 
@@ -123,6 +125,7 @@ class Home:
     """The loop on which a job reports at present, and the last time at which it turned."""
 
     def __init__(self) -> None:
+        """Begin on the running loop, if there is one."""
         self.loop: JobLoop | None = None
         self._turned_at = time.monotonic()
         self._is_asked = False
@@ -134,7 +137,10 @@ class Home:
             return
         loop = running_loop()
         if loop is not None:
-            self.loop, self._turned_at, self._is_asked = loop, time.monotonic(), False
+            now = time.monotonic()
+            self.loop = loop
+            self._turned_at = now
+            self._is_asked = False
 
     def has_turned(self, lease: Attempt | None) -> bool:
         """Return whether the loop has turned within the time after which a step counts as lost; and ask it to."""
@@ -144,7 +150,8 @@ class Home:
         return time.monotonic() - self._turned_at <= within_s
 
     def _turn(self) -> None:
-        self._turned_at, self._is_asked = time.monotonic(), False
+        self._turned_at = time.monotonic()
+        self._is_asked = False
 
 
 def is_cancellation(error: BaseException | None) -> bool:

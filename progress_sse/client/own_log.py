@@ -27,18 +27,28 @@ _logger: Final = logging.getLogger("progress_sse.client")
 
 
 def log(level: int, text: str, *args: object) -> None:
-    """Log, and suppress errors of logging, for example of a closed stderr."""
-    with SuppressReportingErrors(), sending():  # A handler may log the record again by another name.
+    """Log, and suppress errors of logging, for example of a closed stderr.
+
+    A handler may log the record again by another name, as those do that log what comes to stderr.
+    """
+    with SuppressReportingErrors(), sending():
         _logger.log(level, text, *args, stacklevel=2)
 
 
 class Event(NamedTuple):
-    """An outage or a loss of a session's reports."""
+    """An outage or a loss of a session's reports.
+
+    Attributes:
+        kind: Its kind; of each kind the first event is a warning.
+        text: What is logged, with places for the session and the detail.
+        detail: The reason, which may be an error for the job.
+        level: The level of the record; `None`: a warning for the first of each kind, and later ones for debugging.
+    """
 
     kind: str
-    text: str  # With places for the session and the detail.
-    detail: object  # May be an error for the job.
-    level: int | None = None  # `None`: a warning for the first of each kind, and later ones for debugging.
+    text: str
+    detail: object
+    level: int | None = None
 
 
 MAX_KINDS: Final = 20
@@ -55,7 +65,7 @@ class EventLog:
         self._warned_of: set[str] = set()
 
     def take(self, events: Sequence[Event]) -> None:
-        """Log events."""
+        """Log events, and keep the first error for a job that asked for errors."""
         for kind, text, detail, level in events:
             if isinstance(detail, ReportError) and self._errors is not None and not self._errors:
                 self._errors.append(detail)

@@ -46,12 +46,19 @@ class Create:
 
 
 class LogLine(NamedTuple):
-    """A line of the log, without a line end."""
+    """A line of the log.
+
+    Attributes:
+        text: Its text, without a line end.
+        level: How important it is.
+        before_ms: How many milliseconds before the last line of the same report it was made.
+        left_out: How many lines it stands for; 0: it is a line itself.
+    """
 
     text: str
     level: LogLevel = "info"
-    before_ms: int = 0  # How many milliseconds before the last line of the same report it was made.
-    left_out: int = 0  # How many lines it stands for; 0: it is a line itself.
+    before_ms: int = 0
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +88,13 @@ class Latest:
 
     The job changes the progress first and then checks `is_waiting`. The sender takes the entry out of the `queue` first
     and then reads it. So a change is either read, or the job sees that no entry waits.
+
+    Attributes:
+        step: The step.
+        part: The name of the part; `None` if it is of the step itself.
+        read: Returns the progress.
+        lease: The attempt that the progress is of.
+        queue: The queue that it was put into last, by steps and parts.
     """
 
     __slots__ = ("lease", "part", "queue", "read", "step")
@@ -115,7 +129,11 @@ def named(report: Report) -> str:
 
 
 def fit_text(text: object, most: int = MAX_TEXT_CHARS) -> str:
-    """Return the text in a form that the server accepts, so that it refuses no completion for its error text."""
+    """Return the text in a form that the server accepts, so that it refuses no completion for its error text.
+
+    Raises:
+        TypeError: It cannot be shown as text.
+    """
     if type(text) is not str:
         try:
             text = str.__str__(text if isinstance(text, str) else str(text))  # Not of a class derived from it.
@@ -150,5 +168,9 @@ def error_text(error: str | BaseException) -> str:
 
 
 def step_ref(step: StepRef) -> StepRef:
-    """Return a step's number or name in the form that is sent; `TypeError` if it is neither."""
+    """Return a step's number or name in the form that is sent.
+
+    Raises:
+        TypeError: It is neither.
+    """
     return fit_text(step) if isinstance(step, str) else index(step)

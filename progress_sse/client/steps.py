@@ -125,7 +125,8 @@ class BaseStep:
     @reported
     def report(self, current: int, total: int | None = None, *, message: str | None = None) -> None:
         """Report that `current` of `total` units are done (`None`: of an unknown number), and a new message."""
-        number, total = step_ref(self.number), total and index(total)
+        number = step_ref(self.number)
+        total = total and index(total)
         self.reporter.put(self._set, number, int(index(current)), total, self._text(message))
 
     @reported
@@ -142,7 +143,8 @@ class BaseStep:
     @reported
     def fail(self, error: str | BaseException) -> None:
         """Report failure. An exception that leaves the block does that; by `Cancelled` the step is cancelled."""
-        number, conclusion = step_ref(self.number), conclusion_of(error)
+        number = step_ref(self.number)
+        conclusion = conclusion_of(error)
         self.reporter.put(self._completed, number, self._text(None), error_text(error), conclusion)
 
     def __enter__(self) -> Self:
@@ -184,7 +186,8 @@ class BaseStep:
             self._lease = self.reporter.own_steps.lease_of(step) or self._lease
         if self._lease is not None:
             self._lease.attempt.begin()
-            tally = self._lease.attempt.tallies[step, os.getpid()] = PartTally(parts_total)
+            tally = PartTally(parts_total)
+            self._lease.attempt.tallies[step, os.getpid()] = tally
             parts_total = None if tally.is_used else parts_total
         is_appended = self.reporter.begin_step(step, self._lease)
         return Start(step, timeout_ms, is_appended, estimated_ms, parts_total, envelope=Envelope(self._lease))
@@ -215,7 +218,9 @@ class BaseStep:
     ) -> Queueable:
         if message is not None:
             self._message = message
-        text, own_steps, has_failed = self._message or "", self.reporter.own_steps, error is not None
+        text = self._message or ""
+        own_steps = self.reporter.own_steps
+        has_failed = error is not None
         if self.name is not None:
             own_steps.leave((step, self.name))
             if conclusion is None:
@@ -226,7 +231,8 @@ class BaseStep:
         return Complete(step, not has_failed, text, error or "", conclusion, envelope=Envelope(self._lease_of(step)))
 
     def _read(self) -> Update:
-        step, text = self._latest.step, self._message or ""
+        step = self._latest.step
+        text = self._message or ""
         if self.name is not None:
             return self._part("running", step, text)
         return Advance(step, *self._reached.done(self._tracked), text, envelope=Envelope(self._latest.lease))
@@ -244,7 +250,8 @@ class BaseStep:
 
     def _part(self, status: PartStatus, step: StepRef, message: str, error: str = "") -> Update:
         assert self.name is not None
-        envelope, tally = Envelope(self._lease_of(step)), tally_of(self._lease, step)
+        envelope = Envelope(self._lease_of(step))
+        tally = tally_of(self._lease, step)
         if tally is not None and tally.counts(self.name):
             return tally.update(step, envelope)
         done, total = self._reached.done(self._tracked)

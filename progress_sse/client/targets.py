@@ -90,9 +90,11 @@ class AsyncListeningTransport(AsyncTransport, Protocol):
 
 
 class OnLoop:
-    """A transport on an event loop, with the context variables of the code that made this.
+    """A transport that runs on one event loop, with the context variables of the code that made this.
 
-    Its `loop` is `None` until the job has reported on one.
+    Attributes:
+        transport: The transport.
+        loop: The loop; `None` until the job has reported on one.
     """
 
     def __init__(self, transport: AsyncTransport, loop: JobLoop | None = None) -> None:
@@ -171,7 +173,8 @@ class _LoopWait:
         transport = self._target.transport
         if not isinstance(transport, AsyncListeningTransport):
             return ReportAnswer(NOT_IMPLEMENTED)
-        answers = self._answers = SimpleQueue()  # A late answer to an earlier request is not this one's.
+        answers: SimpleQueue[Asked | ReportAnswer] = SimpleQueue()  # A late answer to an earlier request is not ours.
+        self._answers = answers
         if not self._is_interrupted:
             self._target.run(partial(transport.ask, session_ids, wait_s), answers.put, NOT_IMPLEMENTED)
             with suppress(Empty):

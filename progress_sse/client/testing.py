@@ -64,7 +64,10 @@ class Recorder:
         return [report for each, report in self.reports if each == session_id]
 
     def ask(self, session_id: str, kind: AskKind = "cancel", *, step: int | None = None, reason: str = "") -> str:
-        """Ask the job of a session, also one that begins later, as its readers can; return the id of the request."""
+        """Ask the job of a session for something, as its readers can; return the id of the request.
+
+        A job that begins later is asked, too. It receives only what it accepts.
+        """
         asked = AskedRequest(f"request-{sum(map(len, self._asked.values())) + 1}", kind, step, "asked", reason)
         self._asked.setdefault(session_id, []).append(asked)
         for recording in self._recordings:
@@ -93,7 +96,10 @@ def recording() -> Iterator[Recorder]:
 
 
 class _Recording(NullSink):
-    """Records reports in order; one that comes while another thread records is recorded by that, so that none waits."""
+    """Records reports in their order, without letting one thread wait for another.
+
+    A report of a thread that comes while another one records is recorded by the other.
+    """
 
     def __init__(self, recorder: Recorder, session_id: str, creation: Create | None, inbox: Inbox) -> None:
         self.session_id = session_id

@@ -1,7 +1,8 @@
 """The thread that sends for every `Progress` and `AsyncProgress` of the process, and gives signs of life.
 
-It is a daemon, which the first report starts, and a forked child gets one of its own. A transport of an event loop runs
-there, and the thread sends for other sessions meanwhile.
+It is a daemon, so it keeps no process alive. The first report starts it, and a forked child gets one of its own. So
+reports go on while an event loop is blocked. A transport of an event loop runs there, and the thread sends for other
+sessions meanwhile.
 
 When the process exits, unsent reports get the rest of the time that a job waits at its end. Exit functions that run
 after ours wait until their reports are sent. Reports that cannot be sent are counted and logged.
@@ -36,13 +37,22 @@ from progress_sse.client.targets import LOOP_HAS_ENDED, BatchTransport, Listenin
 if TYPE_CHECKING:
     from progress_sse.client.http import HttpTransport
 
-RECOVERY_S: Final = 1.0  # Until reporting restarts when memory has run out.
-MAX_TRANSPORTS: Final = 10  # Servers whose connections are kept.
-AT_ONCE: Final = 10  # Requests under way at the same time by one transport of an event loop that takes no batches.
+RECOVERY_S: Final = 1.0
+"""Seconds until reporting restarts when memory has run out."""
+
+MAX_TRANSPORTS: Final = 10
+"""Servers whose connections are kept."""
+
+AT_ONCE: Final = 10
+"""Requests under way at the same time by one transport of an event loop that takes no batches."""
 
 
 class ThreadSender:
-    """See the module. While it `is_started`, the thread can settle a queue."""
+    """The thread that sends for every `Progress` of the process, one request after the other; see the module.
+
+    Attributes:
+        is_started: Whether the thread runs, and so can settle a queue.
+    """
 
     def __init__(self) -> None:
         # Queues to check, and what event loops have left to do.
@@ -228,7 +238,8 @@ class ThreadSender:
             self._listening.check(queue, now)
 
     def _mailbox_of(self, queue: ReportQueue) -> Mailbox:
-        target, mailbox = queue.target, self._mailboxes.get(queue.destination)
+        target = queue.target
+        mailbox = self._mailboxes.get(queue.destination)
         if mailbox is None:
             transport = target.transport if isinstance(target, OnLoop) else target
             takes_batches = isinstance(transport, Address | BatchTransport)  # Or its counterpart on a loop.
@@ -308,7 +319,10 @@ def thread_sender() -> ThreadSender:
 
 
 def load_http() -> None:
-    """Import the HTTP client, unless another thread does; on failure, as without a descriptor, the sender retries."""
+    """Import the HTTP client, unless another thread does that already.
+
+    If that fails, for example without a free descriptor, the sender retries.
+    """
     with loading(waits=False) as is_ours, SuppressReportingErrors():
         if is_ours:
             importlib.import_module("progress_sse.client.http")

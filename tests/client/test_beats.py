@@ -155,6 +155,7 @@ def test_signs_of_life_are_dropped_while_the_server_is_away(answer: ReportAnswer
 
 @pytest.mark.parametrize("answer", [ReportAnswer(429), ReportAnswer(500)])
 def test_a_failed_sign_of_life_is_not_retried(answer: ReportAnswer) -> None:
+    """The next one is due as ever, and reports are not held up."""
     bench = begun(1)
     bench.clock.advance(10)
     bench.beat(answer)
@@ -246,6 +247,7 @@ def test_a_sign_of_life_finds_that_the_session_is_gone(gone: ReportAnswer) -> No
 
 
 def test_a_report_that_is_under_way_finds_that_itself() -> None:
+    """The session is created again once."""
     bench = begun(1, is_created=True)
     bench.clock.advance(10)
     [beat] = bench.beats()

@@ -128,6 +128,8 @@ def test_a_time_limit_during_the_length_check_ends_the_job(limit: type[Exception
 
 
 async def test_an_asynchronous_iterable_is_tracked() -> None:
+    """It is iterated over with `async for`."""
+
     async def rows() -> Any:
         for row in (1, 2):
             yield row
@@ -139,6 +141,7 @@ async def test_an_asynchronous_iterable_is_tracked() -> None:
 
 
 async def test_a_cancellation_is_the_error_of_its_step() -> None:
+    """It also leaves the block."""
     begun = asyncio.Event()
 
     async def work() -> None:
@@ -195,6 +198,8 @@ async def test_a_time_limit_ends_the_block(work: Callable[[AsyncProgress], Await
 
 
 async def test_a_function_is_run_as_a_step(shell: Shell) -> None:
+    """Its result is returned, and its exception is the step's error."""
+
     def fail(number: int) -> int:
         raise OopsError(number)
 
@@ -224,6 +229,7 @@ def test_error_texts_are_sent_in_a_form_that_the_server_accepts(error: BaseExcep
 
 
 def test_a_long_text_is_cut() -> None:
+    """It is cut at the default limit of a server."""
     with recording() as recorder:
         Progress.attach("a").step(1).complete("x" * 100_000)
     [report] = recorder.of("a")
@@ -232,6 +238,8 @@ def test_a_long_text_is_cut() -> None:
 
 
 async def test_integers_of_other_types_are_accepted(shell: Shell) -> None:
+    """They are converted, as JSON does not accept them."""
+
     class Integer:
         def __index__(self) -> int:
             return 7

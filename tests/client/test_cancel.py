@@ -253,6 +253,7 @@ def test_steps_that_clean_up_are_not_asked_again() -> None:
 
 
 def test_a_request_about_one_step_is_raised_there_alone() -> None:
+    """Other steps go on."""
     with recording() as recorder, Progress("a", steps=["One", "Two"], accepts=["cancel"]) as progress:
         first, second = progress.step(1), progress.step(2)
         first.start()
@@ -276,6 +277,7 @@ def test_a_job_between_its_steps_is_cancelled() -> None:
 
 
 def test_a_job_may_cancel_itself() -> None:
+    """It raises the same exception, whose text is shown."""
     with recording() as recorder, pytest.raises(Cancelled), Progress("a", steps=["One"]) as progress, progress.step(1):
         raise Cancelled("nothing to do")
     assert recorder.of("a")[-2:] == [
@@ -314,6 +316,7 @@ async def on_request(
 
 
 async def test_a_callback_declines_a_request(shell: Shell) -> None:
+    """Nothing is raised."""
     reports, is_cancelled = await on_request(shell, lambda request: request.decline("nearly done"))
     assert reports == [Acknowledge("request-1", "seen"), Acknowledge("request-1", "declined", "nearly done")]
     assert not is_cancelled
@@ -331,6 +334,7 @@ async def test_a_request_that_no_callback_answers_is_raised(shell: Shell, caplog
 async def test_other_kinds_of_requests_are_a_warning(
     shell: Shell, accepts: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """The job goes on without reporting, as with other arguments that cannot be used."""
     progress = shell.progress("a", steps=["One"], url="http://localhost:1", accepts=accepts)
     with progress.step(1) as step:
         step.check()

@@ -110,6 +110,7 @@ async def test_an_interrupt_ends_a_process_that_waits(program: str, wait: str) -
     ids=["sync", "async"],
 )
 async def test_a_cancelled_process_ends_by_the_exception(program: str, wait: str) -> None:
+    """It ends as by any exception that nothing catches."""
     async with waiting(program.format(wait=wait)) as (server, process):
         await server.ask("nightly", reason="wrong file")
         output = await output_of(process)
@@ -175,6 +176,7 @@ async def test_the_threads_import_nothing() -> None:
 
 
 async def test_a_reader_of_a_real_server_cancels_a_process(serve: Serve) -> None:
+    """The request is honoured by the end of the block, and shown."""
     server = serve()
     wait = "import time; progress.flush(); print('sent', flush=True); [time.sleep(0.01) for _ in {rows}]"
     program = BLOCKING.format(wait=wait.format(rows="progress.step(1).track(range(10_000))"))

@@ -161,6 +161,8 @@ async def test_tasks_of_a_group_that_check_first_end_the_block_as_cancelled() ->
 
 
 async def test_a_request_about_a_step_cancels_its_block_alone() -> None:
+    """The rest of the job goes on."""
+
     async def work(event: asyncio.Event) -> None:
         async def sleep() -> None:
             event.set()
@@ -179,6 +181,7 @@ async def test_a_request_about_a_step_cancels_its_block_alone() -> None:
 
 
 async def test_a_request_that_came_before_the_block_ends_it_at_once() -> None:
+    """Its first wait is cancelled."""
     with recording() as recorder:
         recorder.ask("a")
         with pytest.raises(Cancelled):

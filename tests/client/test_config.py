@@ -61,6 +61,7 @@ def test_a_token_is_never_shown() -> None:
 
 
 def test_the_session_comes_from_the_argument_or_the_environment() -> None:
+    """It has to be valid."""
     environ = {"PROGRESS_SSE_SESSION": "from-environment"}
     assert session_of("given", environ) == "given"
     assert session_of(None, environ) == "from-environment"
@@ -82,10 +83,12 @@ def test_the_session_comes_from_the_argument_or_the_environment() -> None:
     ],
 )
 def test_reporting_can_be_switched_off(argument: bool | None, variable: str, expected: bool) -> None:
+    """Both ways work, and the argument wins."""
     assert is_disabled(argument, {"PROGRESS_SSE_DISABLED": variable}) is expected
 
 
 def test_the_link_leads_to_the_page_of_the_session() -> None:
+    """This holds for every id."""
     assert link_to(Address(URL, None), "a b?") == f"{URL}/s/a%20b%3F"
 
 
@@ -139,6 +142,7 @@ async def test_an_invalid_configuration_is_a_warning_or_an_error(
 
 
 async def test_another_transport_needs_no_url(shell: Shell) -> None:
+    """The transport has its own target."""
     fake, progress = shell.attached()
     progress.step(1).start()
     await shell.close(progress)

@@ -80,6 +80,7 @@ def check_often(progress: Reporter) -> None:
 
 
 async def test_a_job_reports_to_the_store(shell: Shell, store: ProgressStore) -> None:
+    """It uses the same class, without HTTP."""
     await shell.run(work, shell.progress("a", steps=["One", "Two"], transport=transport(shell, store)))
     session = present(await store.get_session("a"))
     assert [(each.name, each.status, each.message) for each in session.steps.values()] == [
@@ -98,6 +99,7 @@ async def test_the_store_knows_the_steps(store: ProgressStore, workflow: str | N
 
 
 async def test_a_refusal_of_the_store_refuses_the_report(shell: Shell, store: ProgressStore) -> None:
+    """The error has the problem's text."""
     progress = shell.progress.attach("a", transport=transport(shell, store), on_error="raise")
     progress.step(8).start()
     with pytest.raises(ReportRefusedError, match="step must lie between 1 and 7") as caught:
@@ -106,6 +108,7 @@ async def test_a_refusal_of_the_store_refuses_the_report(shell: Shell, store: Pr
 
 
 async def test_a_report_that_was_applied_without_an_answer_is_applied_once(shell: Shell, store: FailingStore) -> None:
+    """The store knows the idempotency key."""
     store.failure = OutcomeUnknownError()
     store.failure.headers.clear()  # Its Retry-After would only take time.
     progress = shell.progress.attach("a", transport=transport(shell, store))
@@ -240,6 +243,7 @@ async def test_a_store_whose_loop_has_ended_refuses(store: ProgressStore) -> Non
 
 
 async def test_a_transient_failure_has_its_retry_after(store: FailingStore) -> None:
+    """This is as over HTTP."""
     store.failure = StoreUnavailableError()
     answer = await AsyncStoreTransport(store).send(ReportRequest("a", Start(1), "key"))
     assert (answer.status, answer.problem, answer.retry_after_s) == (503, "store-unavailable", 2)
@@ -270,7 +274,7 @@ async def test_a_worker_that_waits_learns_what_another_one_has_seen_first(
     store: ProgressStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What it had seen before it waited is no news."""
-    monkeypatch.setattr(embedded, "LOOK_S", 0.01)
+    monkeypatch.setattr(embedded, "REQUEST_POLL_S", 0.01)
     await store.create_session("a", 1, accepts=["cancel"])
     await store.start_step("a", 1)
     known = await store.ask("a", "cancel")

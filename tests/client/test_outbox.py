@@ -158,9 +158,10 @@ def test_a_worker_does_as_the_vectors_say(vector: dict[str, Any]) -> None:
         sent = {"action": action, "replaces": "replace=" in path}
         sent |= {"key": headers["Idempotency-Key"], "run": headers.get("Progress-Run", "")}
         known.match(exchange["request"], {key: sent[key] for key in exchange["request"]})
-        status, answer = exchange["answer"]["status"], exchange["answer"]
-        content = json.dumps({"session_id": "nightly", "type": answer.get("problem")}).encode()
-        bench.take(request, read_answer(status, answer.get("headers", {}), content) if status else NO_ANSWER)
+        answer = {"headers": {}, "problem": None} | exchange["answer"]
+        fields = {name.lower(): value for name, value in answer["headers"].items()}
+        content = json.dumps({"session_id": "nightly", "type": answer["problem"]}).encode()
+        bench.take(request, read_answer(answer["status"], fields, content) if answer["status"] else NO_ANSWER)
     assert bench.is_empty
 
 

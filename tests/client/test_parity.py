@@ -25,6 +25,7 @@ def test_both_have_the_same_names(one: type, other: type) -> None:
 
 @pytest.mark.parametrize(("one", "other"), PAIRS[:2])
 def test_both_take_the_same_arguments(one: type, other: type) -> None:
+    """They are in the same order, with the same defaults."""
     for name in ["__init__", *public_names(one)]:
         method, counterpart = getattr(one, name), getattr(other, ASYNC_NAMES.get(name, name))
         if callable(method):

@@ -49,6 +49,8 @@ async def test_a_part_reports_its_start_its_progress_and_its_end(shell: Shell) -
 
 
 def test_an_exception_is_the_error_of_the_part() -> None:
+    """The step goes on."""
+
     def work(mine: Any) -> None:
         mine.advance(message="half")
         raise OopsError("disk full")
@@ -65,12 +67,15 @@ def test_an_exception_is_the_error_of_the_part() -> None:
 
 
 def test_bars_and_the_like_advance_the_part_whose_block_they_are_in() -> None:
+    """They find it as they find a step."""
     with recording() as recorder, Progress.attach("a") as progress, progress.step(1).part("shard-3"):
         current().advance(4)
     assert recorder.of("a") == [part(), part("running", 4), part("success", 4)]
 
 
 async def test_a_step_of_known_parts_ends_with_them_and_not_with_its_block(shell: Shell) -> None:
+    """An exception ends it all the same."""
+
     def work(progress: Any) -> None:
         with progress.step(1, parts_total=2):
             pass
@@ -87,6 +92,7 @@ async def test_a_step_of_known_parts_ends_with_them_and_not_with_its_block(shell
 
 
 async def test_a_cancelled_part_ends_its_step(shell: Shell) -> None:
+    """With it the server ends the other parts."""
     with recording() as recorder:
         recorder.ask("a")
         mine = shell.progress.attach("a", accepts=["cancel"]).step(1).part("shard-3")
@@ -212,6 +218,8 @@ async def test_many_threads_fill_one_step(store: ProgressStore, count: int) -> N
 
 
 async def test_tasks_report_parts_of_one_step(store: ProgressStore) -> None:
+    """Those of one loop go by its task."""
+
     async def work(progress: AsyncProgress, number: int) -> None:
         async with progress.step(1).part(f"shard-{number}") as mine:
             assert [row async for row in mine.track([1, 2])] == [1, 2]

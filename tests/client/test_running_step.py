@@ -51,6 +51,8 @@ async def test_current_is_found_in_called_functions(shell: Shell) -> None:
 
 
 async def test_blocks_may_be_nested(shell: Shell) -> None:
+    """The inner one is current until it ends."""
+
     def work(progress: Reporter) -> None:
         with Progress.attach("inner"):
             assert current().session_id == "inner"

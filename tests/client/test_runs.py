@@ -48,6 +48,7 @@ def test_the_latest_reports_of_each_step_are_sent_again() -> None:
 
 
 def test_a_loss_during_a_replay_replays_everything() -> None:
+    """No report is sent twice."""
     bench = created(Start(1), Complete(1), Start(2))
     bench.put(Complete(2))
     bench.send(NOT_FOUND)

@@ -37,6 +37,7 @@ def begin(progress: Reporter) -> None:
 
 
 async def test_a_silent_job_gives_signs_of_life(shell: Shell) -> None:
+    """The thread that sends gives them; they end with the step."""
     fake, progress = shell.attached(lease_s=1)
     begin(progress)
     await eventually(lambda: fake.reports.count(Beat(1)) >= 2, 20)
@@ -49,6 +50,7 @@ async def test_a_silent_job_gives_signs_of_life(shell: Shell) -> None:
 
 
 async def test_sessions_share_the_requests_for_their_signs_of_life(shell: Shell) -> None:
+    """Each has its session, and none has a key."""
     async with FakeServer() as server:
         server.may_answer.set()
         jobs = [shell.progress.attach(name, url=server.url, lease_s=1) for name in "abc"]

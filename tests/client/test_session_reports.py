@@ -133,6 +133,7 @@ def test_details_that_do_not_fit_cost_no_session(caplog: pytest.LogCaptureFixtur
 
 
 def test_a_profile_that_does_not_fit_costs_no_session(caplog: pytest.LogCaptureFixture) -> None:
+    """It is left out, with a warning; an empty one is none."""
     said = [define(None, None, None, None, None, False, each).profile for each in ("nightly", "a/b", "x" * 129, "")]
     assert said == ["nightly", None, None, None]
     assert len(caplog.records) == 2
@@ -283,6 +284,7 @@ async def test_an_exception_anywhere_ends_a_session_that_was_created_here(shell:
 
 
 async def test_an_exception_ends_the_own_steps_of_a_session_that_others_created(shell: Shell) -> None:
+    """The session goes on."""
     with recording() as recorder, pytest.raises(OopsError):
         await shell.run(between_steps, shell.progress.attach("a"))
     assert recorder.of("a")[-1] == Complete(1, success=False, error="OopsError: disk full")
@@ -354,6 +356,7 @@ def test_a_child_process_does_not_end_the_session_of_its_parent() -> None:
 
 
 async def test_invalid_reports_on_a_session_are_a_warning(shell: Shell, caplog: pytest.LogCaptureFixture) -> None:
+    """There is one, and the job goes on."""
     wrong: Any = 5
 
     def job(progress: Reporter) -> None:

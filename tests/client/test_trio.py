@@ -30,6 +30,7 @@ class Transport:
 
 
 def test_a_job_reports_to_a_server(serve: Serve) -> None:
+    """Its block waits for the reports."""
     server = serve()
 
     async def work() -> AsyncProgress:
@@ -78,6 +79,7 @@ def test_a_time_limit_of_trio_ends_the_block_at_once() -> None:
 
 
 def test_a_request_to_cancel_ends_the_block() -> None:
+    """It raises `Cancelled`, and the session bears that."""
     asked = AskedRequest("1", "cancel", reason="wrong file")
     transport = Transport(asked)
 

@@ -121,6 +121,7 @@ class Lacking:
 async def test_a_report_without_a_resource_is_lost_and_the_job_goes_on(
     shell: Shell, error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:
+    """It is counted, and logged once."""
     fake, progress = shell.attached()
     lacking: Any = Lacking(error)
     for count in (1, lacking, lacking, 2):

@@ -61,6 +61,7 @@ REPORTING = f"""
 
 
 def test_a_job_reports_without_posix(serve: Serve) -> None:
+    """It does so by both clients, by the shell's commands, and at its exit."""
     server = serve()
     output = run(REPORTING, server.url)
     assert shown(server)[0] == ["success", "success", "running"], output
@@ -78,6 +79,7 @@ def test_a_job_reports_without_posix(serve: Serve) -> None:
 def test_a_command_that_needs_another_system_says_so(
     monkeypatch: pytest.MonkeyPatch, platform: str, command: str, sentence: str
 ) -> None:
+    """It does so in one sentence, and without a traceback."""
     monkeypatch.setattr(sys, "platform", platform)
     result = CliRunner().invoke(main, [command, "--", "true"])
     assert (result.exit_code, result.output) == (1, f"Error: {sentence}\n")
