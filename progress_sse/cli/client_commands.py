@@ -39,13 +39,19 @@ def _step_of(ctx: click.Context, param: click.Parameter, value: str | None) -> i
     return number
 
 
-def _pairs_of(_ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> Sequence[tuple[str, str]]:
-    """Return both parts of each value, which has the sign of its form in between: of equality, or a colon."""
-    pairs = [value.partition("=" if "=" in str(param.metavar) else ":") for value in values]
-    for left, sign, right in pairs:
-        if not left or not sign:
-            raise click.BadParameter(f"{left + sign + right!r} is not of the form {param.metavar}")
-    return [(left, right) for left, _, right in pairs]
+def _split_at(sign: str) -> Callable[[click.Context, click.Parameter, Sequence[str]], Sequence[tuple[str, str]]]:
+    """Return a callback that splits each value of an option at the first `sign`, before which there must be a text."""
+
+    def split(_ctx: click.Context, param: click.Parameter, values: Sequence[str]) -> Sequence[tuple[str, str]]:
+        pairs = []
+        for value in values:
+            left, found, right = value.partition(sign)
+            if not left or not found:
+                raise click.BadParameter(f"{value!r} is not of the form {param.metavar}")
+            pairs.append((left, right))
+        return pairs
+
+    return split
 
 
 ENVIRONMENT: Final = "PROGRESS_SSE_"
@@ -54,16 +60,17 @@ SEND_S: Final = 10.0
 """Seconds that a server may be away until a report counts as failed."""
 
 _ACCEPTED: Final = (
-    "The exit status is 0 once the server has accepted it, and 1 if the server refused it, "
+    "The exit status is 0 once the server has accepted the report, and 1 if the server refused it "
     f"or was away for {SEND_S:g} seconds."
 )
+"""The last paragraph of the help of each command that sends one report."""
 
 no_osc: Final = click.option("--no-osc", is_flag=True, help="Do not show progress in the terminal's tab (OSC 9;4).")
 
 
 token_option: Final = click.option(
     "--token",
-    help="A token of the server; safer in the environment, since lists of processes show arguments. "
+    help="A token of the server. It is safer in the environment, since lists of processes show arguments. "
     f"[env: {ENVIRONMENT}TOKEN]",
 )
 
@@ -75,7 +82,11 @@ def server_options(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def server_of(url: str | None, token: str | None) -> "Address":
-    """Return the server that the options or the environment name."""
+    """Return the server that the options or the environment name.
+
+    Raises:
+        ConfigurationError: Neither names a server, or the URL is not valid.
+    """
     from progress_sse.client.config import address_of
 
     address = address_of(url, token)
@@ -85,7 +96,11 @@ def server_of(url: str | None, token: str | None) -> "Address":
 
 
 def _server_to_report_to(url: str | None, token: str | None) -> "Address | None":
-    """Return the server; `None` if reporting is switched off. What is reported is logged to stderr."""
+    """Return the server; `None` if reporting is switched off. Warnings of the client go to stderr from now on.
+
+    Raises:
+        ConfigurationError: No server is named, or the URL is not valid.
+    """
     from progress_sse.client.config import is_disabled
 
     _log_to_stderr(logging.WARNING)
@@ -108,29 +123,35 @@ def _log_to_stderr(level: int) -> None:
     "--step",
     callback=_step_of,
     metavar="STEP",
-    help="Which step of the session the command is: its number, or its name.",
+    help="The step of the session that the command is: its number or its name.",
 )
-@click.option("--name", help="The name of the step, without --step. [default: the name of the command]")
+@click.option("--name", help="Without --step, the name of the step. [default: the name of the command]")
 @click.option(
-    "--profile", help="The name under which the server learns from run to run what the command takes, without --step."
+    "--profile",
+    help="Without --step, the name under which the server learns from run to run how long the command takes.",
 )
 @click.option(
     "--cancel",
     is_flag=True,
-    help="Let readers stop it: by SIGTERM to its process group, and ten seconds later by SIGKILL. "
-    "Beside a terminal the command alone gets them, unless --progress gives it a terminal of its own.",
+    help="Let readers stop the command: its process group gets SIGTERM, and ten seconds later SIGKILL. "
+    "Beside a terminal the command alone gets these signals, unless --progress gives it a terminal of its own.",
 )
 @click.option(
     "--log",
     is_flag=True,
-    help="Add each line that it writes to the log of the session, which all readers read. It then writes to a pipe.",
+    help="Add each line that the command writes to the session's log, which all readers can read. "
+    "The command then writes to a pipe.",
 )
 @click.option(
     "--progress",
     type=click.Choice(["auto"]),
-    help="Report the progress that it writes: bars, percentages, counts, and lines ::step NAME.",
+    help="Report the progress that the command writes: bars, percentages, counts, and lines ::step NAME.",
 )
-@click.option("--pty", is_flag=True, help="With --progress auto: let it write to a terminal even where we do not.")
+@click.option(
+    "--pty",
+    is_flag=True,
+    help="With --progress auto, let the command write to a terminal even where progress-sse does not.",
+)
 @no_osc
 @server_options
 @click.argument("command", nargs=-1, required=True, metavar="-- COMMAND [ARGS]...", type=click.UNPROCESSED)
@@ -139,19 +160,21 @@ def run(command: tuple[str, ...], step: int | str | None, name: str | None, **ta
 
     Without --step the session begins afresh, and the command is its only step.
 
-    A failed step shows the end of what the command wrote to stderr. Signals to this process go to the command; if one
-    ends it, the exit status is 128 and the number of the signal. The command finds the session in its environment. It
-    runs whether or not there is a server to report to. While it runs, the server hears that it does: a step of which
-    nothing is heard for half a minute is shown as stalled, and for ten minutes as lost.
+    A failed step shows the end of what the command wrote to stderr. Signals to this process go to the command. If a
+    signal ends the command, the exit status is 128 plus the signal's number. The command finds the session in its
+    environment. It runs whether or not there is a server to report to. While it runs, the server receives signs of
+    life. A step without one for half a minute is shown as stalled, and after ten minutes as lost.
 
-    With --progress auto the command has a terminal of its own for each of our streams that is one, and pipes for pipes.
-    Its bytes, keys, size and stops are as without us; a file as stdout stays that file, and is not read. At a terminal
-    a last line on stderr says what was found. A line ::step NAME begins a step. The first one begins the session anew
-    with that step in place of the command; lines that were logged before are lost. With --step it is a message.
+    With --progress auto the command has a terminal of its own for each of our streams that is a terminal, and a pipe
+    for each that is a pipe. Bytes, keys, the size of the terminal and stops are as without progress-sse. A stdout that
+    is a file stays that file, and is not read. At a terminal, a last line on stderr names what was found.
+
+    A line ::step NAME begins a step. The first such line begins the session anew, with that step in place of the
+    command; lines that were logged before are lost. With --step, the name is shown as a message instead.
     """
     if step is not None and (name is not None or target["profile"] is not None):
         raise click.UsageError(
-            "--name and --profile are for a session that begins afresh; with --step the session is there already."
+            "--name and --profile are for a session that begins afresh; with --step the session exists already."
         )
     if target["pty"] and target["progress"] is None:
         raise click.UsageError("--pty needs --progress auto.")
@@ -183,21 +206,24 @@ _OPTIONS: Final = {
 @click.option("--current", type=click.IntRange(min=0), help="How many units are done: rows, files, per cent.")
 @click.option("--total", type=click.IntRange(min=0), help="How many units there are in all. [default: unknown]")
 @click.option(
-    "--timeout-ms", type=click.IntRange(min=1), help="Milliseconds until it is overdue. [default: its definition's]"
+    "--timeout-ms",
+    type=click.IntRange(min=1),
+    help="Milliseconds until the step is overdue. [default: that of its definition]",
 )
-@click.option("--create", is_flag=True, default=None, help="Create the session if there is none of that id.")
+@click.option("--create", is_flag=True, default=None, help="Create the session if it does not exist.")
 @server_options
 def step(
     session_id: str, number: int | str, action: "Action", url: str | None, token: str | None, **details: Any
 ) -> None:
-    """Report that a step starts, how far it is, that it has ended, or that it is skipped, as it is not needed.
+    """Report the start, the progress or the end of a step, or that the step is skipped because it is not needed.
 
-    STEP is its number, from 1, or its name. A name that an open-ended session does not have is a new step of it.
+    STEP is the number of the step, from 1, or its name. In an open-ended session, a new name is a new step.
     """
     for name, value in details.items():
         if value is not None and name not in _OPTIONS[action]:
             raise click.UsageError(f"--{name.replace('_', '-')} is not for {action}.")
-    current, total = details["current"], details["total"]
+    current = details["current"]
+    total = details["total"]
     if action == "progress" and current is None:
         raise click.UsageError("progress needs --current.")
     if None not in (current, total) and current > total:
@@ -213,17 +239,18 @@ def step(
     "--output",
     type=click.Choice(["auto", "tty", "plain", "json", "quiet"]),
     default="auto",
-    help="Drawn live on a terminal, a line for each change, the whole state as a line of JSON, or nothing. "
+    help="tty draws the session live on a terminal, and plain prints a line for each change. "
+    "json prints the whole state after each change, as a line of JSON, and quiet prints nothing. "
     "[default: tty on a terminal, else plain]",
 )
-@click.option("--log", "has_log", is_flag=True, help="Print the lines of its log, too, as they come.")
+@click.option("--log", "has_log", is_flag=True, help="Also print the lines of the session's log as they arrive.")
 @no_osc
 @server_options
 def watch(session_id: str, output: "Output", *, has_log: bool, no_osc: bool, **server: str | None) -> None:
     """Follow a session live until it is completed or has failed.
 
-    The exit status is 0 for completed, 1 for failed, cancelled or lost, 2 for a wrong use of this command, and 3 if the
-    server does not allow to read the session.
+    The exit status is 0 if the session completed, and 1 if it failed, was cancelled or was lost. It is 2 if this
+    command is used wrongly, and 3 if the server does not allow reading the session.
     """
     from progress_sse.cli.watch import watch as watch_session
 
@@ -232,24 +259,33 @@ def watch(session_id: str, output: "Output", *, has_log: bool, no_osc: bool, **s
 
 @click.command(cls=ClientCommand, short_help="Create a session.", epilog=_ACCEPTED)
 @click.argument("session_id", metavar="SESSION")
-@click.option("--steps", metavar="NAME,NAME...", help="The names of its steps. [default: those of the server]")
-@click.option("--workflow", metavar="NAME", help="The name of steps that the server knows.")
-@click.option("--open-ended", is_flag=True, help="It gets its steps as they start, and ends by progress-sse finish.")
+@click.option("--steps", metavar="NAME,NAME...", help="The names of the steps. [default: the server's own steps]")
+@click.option("--workflow", metavar="NAME", help="The name of a list of steps that the server knows.")
+@click.option(
+    "--open-ended", is_flag=True, help="The session gets its steps as they start, and progress-sse finish ends it."
+)
 @click.option(
     "--profile",
     metavar="NAME",
-    help="The name under which the server learns what its steps take from run to run. [default: its workflow]",
+    help="The name under which the server learns from run to run how long the steps take. [default: the workflow]",
 )
-@click.option("--title", help="Its name for people.")
+@click.option("--title", help="The session's name for people.")
 @click.option(
-    "--label", "labels", callback=_pairs_of, multiple=True, metavar="KEY=VALUE", help="A text by which it is found."
+    "--label",
+    "labels",
+    callback=_split_at("="),
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A text by which the session can be found.",
 )
-@click.option("--link", "links", callback=_pairs_of, multiple=True, metavar="LABEL=URL", help="A page about it.")
+@click.option(
+    "--link", "links", callback=_split_at("="), multiple=True, metavar="LABEL=URL", help="A page about the session."
+)
 @server_options
 def create(session_id: str, steps: str | None, url: str | None, token: str | None, **details: Any) -> None:
-    """Create a session, in place of one of that id, and print the address of its page.
+    """Create a session, and print the address of its page. The session replaces an earlier one of the same id.
 
-    All readers of the session read its title, labels and links.
+    All readers of the session can read its title, labels and links.
     """
     from progress_sse.cli.reports import create_session
 
@@ -263,15 +299,20 @@ def create(session_id: str, steps: str | None, url: str | None, token: str | Non
 
 @click.command(cls=ClientCommand, short_help="End a session.", epilog=_ACCEPTED)
 @click.argument("session_id", metavar="SESSION")
-@click.option("--error", help="Why it failed. [default: it succeeded]")
+@click.option("--error", help="Why the session failed. [default: it succeeded]")
 @click.option(
-    "--link", "links", callback=_pairs_of, multiple=True, metavar="LABEL=URL", help="A page about its result."
+    "--link",
+    "links",
+    callback=_split_at("="),
+    multiple=True,
+    metavar="LABEL=URL",
+    help="A page about the session's result.",
 )
 @server_options
 def finish(session_id: str, error: str | None, links: Sequence[tuple[str, str]], **server: str | None) -> None:
-    """End a session: with success, or with --error as failure.
+    """End a session as successful or, with --error, as failed.
 
-    With success its running steps succeed, and steps that were never started are skipped. With failure its running
+    If it is successful, its running steps succeed, and steps that never started are skipped. If it failed, its running
     steps fail.
     """
     from progress_sse.cli.reports import finish_session
@@ -283,27 +324,33 @@ _STATUS: Final = click.Choice(get_args(ListStatus))
 
 
 @click.command(cls=ClientCommand, short_help="List sessions.")
-@click.option("--prefix", default="", metavar="TEXT", help="Begins the ids of the sessions. [default: all sessions]")
+@click.option("--prefix", default="", metavar="TEXT", help="How the ids of the sessions begin. [default: all sessions]")
 @click.option(
     "--label",
     "labels",
-    callback=_pairs_of,
+    callback=_split_at(":"),
     multiple=True,
     metavar="KEY:VALUE",
-    help="A label that they have; several: all.",
+    help="A label of the sessions. Of several, a session must have all.",
 )
-@click.option("--status", "statuses", type=_STATUS, multiple=True, help="A state that they are in; several: any.")
-@click.option("--json", "is_json", is_flag=True, help="Print each as a line of JSON.")
+@click.option(
+    "--status",
+    "statuses",
+    type=_STATUS,
+    multiple=True,
+    help="A state of the sessions. Of several, a session must be in one.",
+)
+@click.option("--json", "is_json", is_flag=True, help="Print each session as a line of JSON.")
 @server_options
 def list(  # noqa: A001  # the command
     prefix: str, labels: Sequence[tuple[str, str]], statuses: Sequence[str], *, is_json: bool, **server: str | None
 ) -> None:
     """List the sessions of a server, newest first.
 
-    With a token that may list some prefixes only, --prefix must lie within one of them.
+    With a token that may list only some prefixes, --prefix must lie within one of them.
 
-    The exit status is 0, 1 if the server does not answer, 2 for a wrong use of this command, and 3 if the server does
-    not allow to list these sessions.
+    The exit status is 0 on success, and 1 if the server does not answer. It is 2 if this command is used wrongly, and 3
+    if the server does not allow listing these sessions.
     """
     from progress_sse.cli.list_sessions import list_sessions
 
@@ -315,7 +362,7 @@ def list(  # noqa: A001  # the command
 @click.argument("url", required=False)
 @token_option
 @click.option("--session", "session_id", metavar="ID", help="A session to read. [default: one of its own]")
-@click.option("--origin", help="The origin of pages that are served from elsewhere, such as https://app.example.")
+@click.option("--origin", help="The origin of pages that another server serves, such as https://app.example.")
 @click.option(
     *("--listen", "listen_s"),
     type=click.FloatRange(1, 3600),
@@ -326,15 +373,16 @@ def list(  # noqa: A001  # the command
 def doctor(url: str | None, token: str | None, session_id: str | None, origin: str | None, listen_s: float) -> None:
     """Examine the way from here to the server or event stream at URL [env: PROGRESS_SSE_URL], as browsers use it.
 
-    It listens to any event stream, for --listen seconds or until two comments have come, and comes back once. On a
-    progress server it also creates a session of its own, reports on it, and removes it. That needs a token that may
-    publish, where the server has tokens. A session that is given by --session, or by the URL of its page, is only read.
+    The doctor listens to an event stream for --listen seconds, or until two comments have arrived, and then reconnects
+    once. On a progress server it also creates a session of its own, reports on it, and removes it. Where the server has
+    tokens, that needs a token that may publish. A session that is named by --session, or by the URL of its page, is
+    only read.
 
-    Each check has a line: ok, warning, fault or skipped, what that means, and what to change, with the setting of the
-    proxy in front. The whole takes a little longer than two heartbeats of the server (half a minute by default), and
-    110 seconds at most, unless --listen asks for more.
+    Each check prints a line: ok, warning, fault or skipped, what that means, and what to change. For a change of the
+    proxy in front, the line names the setting. The examination takes a little over two heartbeats of the server (half a
+    minute by default), and 110 seconds at most, unless --listen asks for more.
 
-    The exit status is 0 if all is well, 1 if there are warnings, and 2 if there is a fault, or this command is used
+    The exit status is 0 if all is well, 1 if there are warnings, and 2 if there is a fault or this command is used
     wrongly.
     """
     from progress_sse.cli.doctor import examined

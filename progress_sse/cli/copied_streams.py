@@ -31,7 +31,7 @@ _CHUNK_BYTES: Final = 2**20
 _TERMINAL_BYTES: Final = 2**16
 """Bytes that a pseudo terminal holds at most, by far."""
 
-_LOOK_MS: Final = 1000
+_TERMINAL_POLL_MS: Final = 1000
 """Milliseconds between two looks whether our terminal has come back to us; shells do not always signal that."""
 
 _INSIDE_CHARACTERS: Final = bytes(range(0x80, 0xC0))  # Bytes that go on with a character of UTF-8.
@@ -42,9 +42,10 @@ Receiver: TypeAlias = Callable[[bytes], None]
 
 
 class Tail:
-    """The last `max_bytes` of a text."""
+    """The last bytes of a text that is added piece by piece."""
 
     def __init__(self, max_bytes: int = MAX_TAIL_BYTES) -> None:
+        """Begin with nothing, and keep `max_bytes`."""
         self._max_bytes = max_bytes
         self._kept = b""  # With one byte more, which shows that the text was cut.
 
@@ -64,7 +65,7 @@ class Tail:
 
 
 class LoggedLines:
-    """Logs each line of a text, once the line is complete."""
+    """Logs each line of a text that is added piece by piece, once the line is complete."""
 
     def __init__(self, log: Callable[[str], None]) -> None:
         """Log by a function, which takes several lines at once, with the end of the last one if it has one."""
@@ -138,7 +139,8 @@ def copied(*streams: CopiedStream, keyboard: _Keyboard | None = None) -> Iterato
     """
     over = pipe()
     opened = [*(each.ends for each in streams), over]
-    ended, lock = over.source.fileno(), threading.Lock()
+    ended = over.source.fileno()
+    lock = threading.Lock()
     loops: list[Callable[[], None]] = [partial(_copy_all, each, ended, lock) for each in _by_file(streams)]
     if keyboard is not None:
         loops.append(partial(_pass_on, keyboard, ended, lock))
@@ -212,7 +214,7 @@ def _pass_on(keyboard: _Keyboard, ended: int, lock: threading.Lock) -> None:
     """Pass on what is typed until the command has `ended`."""
     ready: set[int] = set()
     while ended not in ready:
-        ready = _ready({ended: select.POLLIN} | keyboard.awaited(), _LOOK_MS)
+        ready = _ready({ended: select.POLLIN} | keyboard.awaited(), _TERMINAL_POLL_MS)
         with lock:
             keyboard.pass_on(ready)
 

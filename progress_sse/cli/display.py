@@ -72,11 +72,12 @@ class Display:
             self.session = self.session._replace(state=with_usual(self.session.state, usual))
 
     def tick(self) -> None:
-        """Called about once a second."""
+        """Show what has changed by time alone; called about once a second."""
         if self.session is not None:
             self.tab.set(tab_state(self.session, self.now_s))
 
     def __enter__(self) -> Self:
+        """Begin to show."""
         return self
 
     def __exit__(self, *_: object) -> None:

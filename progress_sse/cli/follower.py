@@ -31,7 +31,7 @@ from progress_sse.cli.responses import (
 from progress_sse.client.availability import LONGEST_RETRY_AFTER_S
 from progress_sse.client.config import Address
 from progress_sse.story.observed_session import is_another_run
-from progress_sse.story.session_state import SessionState, checked, folded, is_over, parsed
+from progress_sse.story.session_state import SessionState, checked, folded, has_ended, parsed
 from progress_sse.story.time_left import usual_times
 from progress_sse.wire.sse import StreamDecoder, StreamEvent
 
@@ -63,7 +63,7 @@ HASTY_S: Final = 1.0
 FAILURES_BEFORE_POLLS: Final = 3
 
 STREAM_TIMEOUT: Final = httpx.Timeout(HEAD_S, connect=5, read=None)
-"""Between the events of a stream any time may pass."""
+"""Time limits of streams, in seconds; between the events of a stream any time may pass."""
 
 SILENCE: Final = "something buffers the stream"
 
@@ -77,7 +77,14 @@ _EVENT_ID: Final = re.compile(r"[A-Za-z0-9._~-]{0,128}", re.ASCII)
 
 
 async def follow(address: Address, session_id: str, display: Display, *, has_log: bool = False) -> SessionState:
-    """Follow a session, and with `has_log` its log, until it is `completed` or `error`; return its last state."""
+    """Follow a session until it is `completed` or `error`, without a time limit, and return its last state.
+
+    With `has_log` the display is shown the session's log, too.
+
+    Raises:
+        NotAllowedError: The server does not let this client read the session.
+        ConfigurationError: The URL, or the environment's proxies or certificates, cannot be used.
+    """
     async with client_of(address) as client:
         return await Follower(client, session_id, display, has_log=has_log).run()
 
@@ -146,7 +153,10 @@ class Follower:
     async def _stream(self) -> None:
         while True:
             self._last_event_id = self._position
-            decoder, events, pause_s, began = StreamDecoder(self._position), self._events, 0.0, self._loop.time()
+            decoder = StreamDecoder(self._position)
+            events = self._events
+            pause_s = 0.0
+            began = self._loop.time()
             self._await_event(FIRST_EVENT_S)
             try:
                 await self._read(decoder)
@@ -154,7 +164,8 @@ class Follower:
             except (httpx.HTTPError, TimeoutError, ValueError) as error:
                 reason = words_of(error)
             except UnexpectedResponseError as error:
-                reason, pause_s = str(error), error.retry_after_s
+                reason = str(error)
+                pause_s = error.retry_after_s
             self._await_event(None)
             self._failures += 1
             # A full server sends the time of the next attempt, and no event.
@@ -262,9 +273,11 @@ class Follower:
                 await self._ask()
                 reason = "polls are answered"
             except httpx.HTTPError as error:
-                connection, reason = "reconnecting", words_of(error)
+                connection = "reconnecting"
+                reason = words_of(error)
             except UnexpectedResponseError as error:
-                connection, reason = "reconnecting", str(error)
+                connection = "reconnecting"
+                reason = str(error)
                 pause_s = max(pause_s, error.retry_after_s)
             if self._polls.is_set():  # No event has come meanwhile.
                 self._set_connection(connection, reason)
@@ -285,11 +298,12 @@ class Follower:
         self._set_state(state)
 
     def _set_state(self, state: SessionState) -> None:
-        before, self._state = self._state, state
+        before = self._state
+        self._state = state
         if state != before:
             self._update_usual_times(before, state)
             self._display.show(state)
-        if is_over(state) and not self._over.done():
+        if has_ended(state) and not self._over.done():
             self._over.set_result(state)
 
     # What the steps usually take.
@@ -300,7 +314,7 @@ class Follower:
             self._forget_usual_times()
             self._display.set_usual_times({})
         uses_history = state.get("time", {}).get("basis") == "history"
-        if uses_history and self._usual_times is None and not is_over(state):
+        if uses_history and self._usual_times is None and not has_ended(state):
             self._usual_times = self._loop.create_task(self._ask_for_usual_times())
 
     def _forget_usual_times(self) -> None:

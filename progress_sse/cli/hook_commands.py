@@ -31,16 +31,17 @@ HEAD: Final = ("HOOK", "STATE", "WAITING", "DEAD", "DELIVERED", "FAILED", "LAST 
 def hooks() -> None:
     """See, test and retry the hooks of a server, and make secrets for them.
 
-    All but secret need a token with the action admin, where the server has tokens. The exit status is 0, 1 if the
-    server does not answer so, 2 for a wrong use of a command, and 3 if the token does not allow it.
+    Where the server has tokens, all commands but secret need one with the action admin. The exit status is 0 on
+    success, and 1 if the server does not answer as expected. It is 2 if a command is used wrongly, and 3 if the token
+    does not allow it.
     """
 
 
 @hooks.command("list", cls=ClientCommand)
-@click.option("--json", "is_json", is_flag=True, help="Print each as a line of JSON, with its newest tries.")
+@click.option("--json", "is_json", is_flag=True, help="Print each hook as a line of JSON, with its newest tries.")
 @server_options
 def list_hooks(*, is_json: bool, **server: str | None) -> None:
-    """List the hooks, with what waits for them and what was delivered."""
+    """List the hooks, and for each how many notices wait and how many were delivered."""
     for line in _answer(server, "GET", "", _json_lines if is_json else _table_lines):
         click.echo(line)
 
@@ -51,7 +52,7 @@ def list_hooks(*, is_json: bool, **server: str | None) -> None:
 def test(name: str, **server: str | None) -> None:
     """Let the server send one request to the hook NAME, and print the answer.
 
-    The exit status is 0 if the receiver answered with a status from 200 to 299, else 1.
+    The exit status is 0 if the receiver answered with a status from 200 to 299, and 1 otherwise.
     """
     status, lines = _answer(server, "POST", f"/{quote(name, safe='')}/test", _tested, {})
     for line in filter(None, lines):
@@ -64,8 +65,9 @@ def test(name: str, **server: str | None) -> None:
 @click.argument("notice_id", metavar="[ID]", required=False)
 @server_options
 def retry(name: str, notice_id: str | None, **server: str | None) -> None:
-    """Send the dead notices of the hook NAME again: all, or the one with this ID."""
-    path, body = f"/{quote(name, safe='')}/retry", {} if notice_id is None else {"id": notice_id}
+    """Send the dead notices of the hook NAME again: all of them, or the one with this ID."""
+    path = f"/{quote(name, safe='')}/retry"
+    body = {} if notice_id is None else {"id": notice_id}
     click.echo(f"retried {_answer(server, 'POST', path, lambda answer: int(answer['retried']), body)}")
 
 
@@ -109,5 +111,6 @@ def _table_lines(answer: Any) -> Sequence[str]:
 
 
 def _tested(answer: Any) -> tuple[int, Sequence[str]]:
+    """Return the status of a receiver, 0 if none came, and the lines to print."""
     status = int(answer["status"]) if "status" in answer else 0
     return status, (f"{status or answer['error']}, in {answer['duration_ms']} ms", str(answer["body"]))

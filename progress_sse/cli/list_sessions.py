@@ -23,7 +23,7 @@ from progress_sse.client.config import Address
 from progress_sse.core.model import is_text
 from progress_sse.story.headline import conclusion, title
 from progress_sse.story.plain_text import one_line
-from progress_sse.story.session_state import SessionState, is_listed, is_over
+from progress_sse.story.session_state import SessionState, has_ended, is_listed
 from progress_sse.story.steps import IDLE_S, is_stalled
 from progress_sse.story.time_left import has_percentage, moved, percentage, time_left
 from progress_sse.story.times import moment, seconds_of
@@ -84,7 +84,13 @@ def _width(text: str) -> int:
 
 
 async def listed_sessions(address: Address, query: Query) -> AsyncIterator[SessionState]:
-    """Yield all sessions that a query asks for, newest first."""
+    """Yield all sessions that a query asks for, newest first.
+
+    Raises:
+        NotAllowedError: The server does not let this client list them.
+        UnexpectedResponseError: The server does not answer, or another server does.
+        ConfigurationError: The URL, or the environment's proxies or certificates, cannot be used.
+    """
     after: Query = ()
     async with client_of(address) as client:
         while True:
@@ -101,7 +107,9 @@ async def listed_sessions(address: Address, query: Query) -> AsyncIterator[Sessi
 
 
 def _page(answer: Any) -> tuple[list[SessionState], str | None]:
-    sessions, cursor = answer["sessions"], answer["next"]
+    """Return the sessions of a page, and the cursor of the next one; `None` if this is the last page."""
+    sessions = answer["sessions"]
+    cursor = answer["next"]
     if not all(map(is_listed, sessions)) or not (cursor is None or is_text(cursor)):
         raise ValueError("not a page of a list")
     return sessions, cursor
@@ -143,8 +151,9 @@ def listed_words(session: SessionState, now_s: float) -> ListedWords:
 
 
 def _step(session: SessionState, *, is_idle: bool) -> str:
-    number, total = session["current_step"], session["total_steps"]
-    if session.get("open_ended") and not is_over(session):
+    number = session["current_step"]
+    total = session["total_steps"]
+    if session.get("open_ended") and not has_ended(session):
         return f"{total} so far" if total else ""
     if is_idle:  # The percentage is the floor of the share of ended steps, which of few steps is exact.
         return f"{-(-session['percentage'] * total // 100)} of {total} done" if total <= 100 else ""

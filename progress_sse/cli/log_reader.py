@@ -32,6 +32,8 @@ _LINE: Final = {
 
 
 class _Page(NamedTuple):
+    """A part of a log, as an answer or an event has it; `first` is the number of the oldest line that is kept."""
+
     life: str
     lines: list[tuple[int, LogLine]]
     first: int
@@ -50,7 +52,11 @@ class LogReader:
         self._is_due = asyncio.Event()
 
     def add(self, data: Any) -> None:
-        """Take in the data of an event of the stream, if it is that of a progress server."""
+        """Take in the data of an event of the stream.
+
+        Raises:
+            ValueError: It is not that of a progress server.
+        """
         page = _page(data)
         added = [(number, line) for number, line in page.lines if number > self._last]
         follows = not added or added[0][0] in (self._last + 1, page.first)
@@ -85,7 +91,9 @@ class LogReader:
         while count >= MAX_READ_LINES:
             page = await self._read()
             if page.life != self._life:
-                is_other, self._life, self._last = self._last > 0, page.life, 0
+                is_other = self._last > 0
+                self._life = page.life
+                self._last = 0
                 if is_other:  # The number that was asked for is not one of these lines.
                     page = await self._read()
             count = len(page.lines)

@@ -115,9 +115,14 @@ class _Seen(NamedTuple):
 
 
 class OutputProgress:
-    """Calls `report` when a step begins or its share rises; `recognised` has words for what shows that, if anything."""
+    """Calls `report` when a step begins or its share rises.
+
+    Attributes:
+        recognised: What shows the progress, in words; `None` while nothing does.
+    """
 
     def __init__(self, report: Callable[[Found], None]) -> None:
+        """Begin with the command's own step, and nothing found."""
         self.recognised: str | None = None
         self._report = report
         self._furthest: dict[str | None, Found] = {None: Found(None, 0, None, None)}
@@ -173,7 +178,9 @@ class OutputProgress:
                 return
 
     def _counts(self, words: str, seen: _Seen, match: re.Match[bytes]) -> bool:
-        before, self._seen[words] = self._seen.get(words), seen
+        """Return whether a value of a form counts: once the form is the one that shows progress, or if it has risen."""
+        before = self._seen.get(words)
+        self._seen[words] = seen
         if before is not None and before.value[1] == seen.value[1] and before.value[0] <= seen.value[0]:
             self._seen[words] = seen = seen._replace(is_from_start=before.is_from_start)
             has_risen = before.value[0] < seen.value[0] and not _may_be_other(words, seen, before.text, match)
@@ -181,6 +188,7 @@ class OutputProgress:
         return self._form is not None
 
     def _advance(self, source: int, value: _Value, message: str | None) -> None:
+        """Report a value if the share of the step rises by it, or if a line for us changes the message alone."""
         self._source = source
         self.recognised = _WORDS.get(source, self._form)
         last = self._furthest[self._step]
@@ -207,7 +215,8 @@ class _Stream:
 
     def receive(self, chunk: bytes) -> None:
         """Take in the next piece; the end, which is empty, completes the line."""
-        data, self._pending = self._pending + chunk, b""
+        data = self._pending + chunk
+        self._pending = b""
         if not chunk:
             self._end_line(is_redrawn=data.startswith((b"\r", b"\b")))
             return
@@ -253,8 +262,10 @@ class _Stream:
             self._text = (self._text + text)[:MAX_LINE_BYTES]
 
     def _end_line(self, *, is_redrawn: bool = False) -> None:
-        line, self._text = self._text, b""
-        is_redrawn, self._is_redrawn = is_redrawn or self._is_redrawn, False
+        line = self._text
+        self._text = b""
+        is_redrawn = is_redrawn or self._is_redrawn
+        self._is_redrawn = False
         is_short = len(line) < MAX_LINE_BYTES or line.startswith(b"::")
         if is_short and not self._is_screen and (is_redrawn or _may_show_progress(line)):
             self._progress.see_line(line, is_redrawn=is_redrawn)

@@ -88,7 +88,7 @@ class TerminalJob:
         return pid
 
     def __enter__(self) -> None:
-        """Begin."""
+        """Do nothing yet: `start` makes our terminal raw."""
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
         """Give our terminal back; a leader that was not started ends."""
@@ -114,7 +114,10 @@ class TerminalJob:
                 self._modes[place] = now[place]
 
     def _release(self) -> None:
-        was_raw, self._is_held, self._is_raw = self._is_raw, False, False
+        """Give our terminal its former modes back, if it is raw."""
+        was_raw = self._is_raw
+        self._is_held = False
+        self._is_raw = False
         if was_raw:
             with contextlib.suppress(OSError, termios.error):
                 termios.tcsetattr(0, termios.TCSADRAIN, self._modes)
@@ -131,7 +134,8 @@ class TerminalJob:
 
     def resume(self) -> None:
         """Take our terminal again, whose modes and size may have changed, and continue the command."""
-        self._is_held, self._is_raw = True, False
+        self._is_held = True
+        self._is_raw = False
         self._take()
         resize([self._terminal])
         with contextlib.suppress(ProcessLookupError):

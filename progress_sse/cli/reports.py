@@ -37,9 +37,13 @@ def report_step(
     timeout_ms: int | None,
     create: bool | None,
 ) -> bool:
-    """Report on a step; see `_send`. A detail that the action does not use is `None`.
+    """Report on a step, and return whether the server accepted that; the log has the reason if it did not.
 
-    A start that would create the session is not sent without `create`: its id may be mistyped.
+    A detail that the action does not use is `None`. A start that would create the session is not sent without `create`:
+    its id may be mistyped.
+
+    Raises:
+        ConfigurationError: The session id or the step is not valid.
     """
     until = time.monotonic() + within_s
     needs_session = action == "start" and not create
@@ -75,19 +79,18 @@ def _is_missing(session_id: str, server: Address, within_s: float) -> bool:
 
     try:
         return run(ask())
-    except (
-        TimeoutError,
-        httpx.HTTPError,
-        NotAllowedError,
-        UnexpectedResponseError,
-    ):  # The report itself says what is wrong.
-        return False
+    except (TimeoutError, httpx.HTTPError, NotAllowedError, UnexpectedResponseError):
+        return False  # The report itself will fail, and the log has the reason.
 
 
 def finish_session(
     session_id: str, error: str | None, links: Sequence[tuple[str, str]], server: Address | None, within_s: float
 ) -> bool:
-    """End a session; see `_send`."""
+    """End a session, and return whether the server accepted that; the log has the reason if it did not.
+
+    Raises:
+        ConfigurationError: The session id is not valid.
+    """
 
     def report(progress: Progress) -> None:
         if error is None:
@@ -134,9 +137,12 @@ def create_session(
     labels: Sequence[tuple[str, str]],
     links: Sequence[tuple[str, str]],
 ) -> str | None:
-    """Create a session, and return the address of its page; `None` if the server did not accept it, as the log says.
+    """Create a session, and return the address of its page; `None` if the server did not accept it.
 
-    Without a `server` reporting is switched off, and the address is empty.
+    The log has the reason of a refusal. Without a `server` reporting is switched off, and the address is empty.
+
+    Raises:
+        ConfigurationError: The session id or the steps are not valid.
     """
     creation = define(steps, workflow, title, dict(labels), links, open_ended, profile)
     if server is None:

@@ -72,7 +72,7 @@ class UnexpectedResponseError(Exception):
 
 
 def words_of(error: Exception) -> str:
-    """Return what an error says, or else its name; of one of a request also which server it was sent to."""
+    """Return the text of an error, or else its name; for one of a request also the server that was asked."""
     text = str(error) or type(error).__name__
     try:
         url: httpx.URL = error.request.url  # type: ignore[attr-defined]  # of some, once they are raised
@@ -82,7 +82,11 @@ def words_of(error: Exception) -> str:
 
 
 def client_of(address: Address) -> httpx.AsyncClient:
-    """Return a client of a server."""
+    """Return a client of a server.
+
+    Raises:
+        ConfigurationError: The URL, or the environment's proxies or certificates, cannot be used.
+    """
     try:
         return httpx.AsyncClient(timeout=TIMEOUT, **client_options(address))
     except (httpx.InvalidURL, ValueError, ImportError, OSError) as error:
@@ -92,7 +96,11 @@ def client_of(address: Address) -> httpx.AsyncClient:
 async def get(
     client: httpx.AsyncClient, path: str, method: str = "GET", **options: Any
 ) -> tuple[httpx.Response, bytes]:
-    """Return an answer and its content, which has an upper limit: the server may send without end."""
+    """Return an answer and its content, which has an upper limit: the server may send without end.
+
+    Raises:
+        httpx.HTTPError: The server did not answer, or the content is too large or too slow.
+    """
     content = Content(MAX_EVENT_BYTES)
     async with client.stream(method, path, **options) as response:
         async for chunk in response.aiter_raw():
@@ -101,7 +109,12 @@ async def get(
 
 
 def read_json(response: httpx.Response, content: bytes, read: Callable[[Any], Read]) -> Read:
-    """Return what a function makes of the JSON of an answer; it raises any lookup, type or value error."""
+    """Return what a function makes of the JSON of an answer; it may raise a lookup, type or value error.
+
+    Raises:
+        NotAllowedError: The server does not let this client read that.
+        UnexpectedResponseError: The answer is not of a progress server, or the server refuses the request for now.
+    """
     check(response, "application/json")
     try:
         return read(parsed(content))
@@ -110,7 +123,12 @@ def read_json(response: httpx.Response, content: bytes, read: Callable[[Any], Re
 
 
 def check(response: httpx.Response, media_type: str) -> None:
-    """Raise an error unless the response is of the kind that was asked for."""
+    """Raise an error unless the response is of the kind that was asked for.
+
+    Raises:
+        NotAllowedError: The server does not let this client read that.
+        UnexpectedResponseError: The status or the media type is another one.
+    """
     if response.status_code == httpx.codes.FORBIDDEN:
         raise NotAllowedError("The token does not allow this.")
     if response.status_code == httpx.codes.UNAUTHORIZED:

@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 GRACE_S: Final = 10.0
 """Seconds from SIGTERM to SIGKILL."""
 
-LOOK_S: Final = 0.05
+GROUP_POLL_S: Final = 0.05
 """Seconds between two looks whether the group of a command that has ended is empty."""
 
 NOTHING_FOUND: Final = "found no progress in the output; see progress-sse run --help"
@@ -68,11 +68,18 @@ WAKE: Final = signal.SIGRTMIN
 
 
 class CommandStop:
-    """Whether the command is to be stopped, and how far that is; with `has_group` it gets a group of its own."""
+    """Whether the command is to be stopped, and how far that is.
 
-    has_ended = False  # The command itself; others of its group may be left.
+    Attributes:
+        has_group: Whether the command gets a process group of its own, so that its children are stopped, too.
+        has_ended: Whether the command itself has ended; others of its group may be left.
+        step: The step that the command is now. Requests that concern other steps do not stop it.
+    """
+
+    has_ended = False
 
     def __init__(self, step: StepRef, *, may_stop: bool, has_session: bool = False) -> None:
+        """Begin without a request; with `has_session` the command has a terminal, and so a group, of its own."""
         self.has_group = may_stop and (has_session or not _has_terminal())
         self.step = step
         self._request: Request | None = None
@@ -130,7 +137,7 @@ class CommandStop:
         if self._kill_at is None:
             return None
         left_s = max(0.0, self._kill_at - time.monotonic())
-        return min(left_s, LOOK_S) if self.has_ended else left_s
+        return min(left_s, GROUP_POLL_S) if self.has_ended else left_s
 
 
 def _send(pid: int, number: int, *, to_group: bool) -> None:
@@ -162,7 +169,12 @@ _STDERR: Final = 2
 
 
 class Target(NamedTuple):
-    """The step that the command is, as the options have it; `None` leaves a field to the environment."""
+    """The step that the command is, as the options have it; `None` leaves a field to the environment, as in `Progress`.
+
+    With `cancel` readers may stop the command. The server learns under `profile` how long a session takes that begins
+    afresh. With `log` the command's output becomes lines of the log. With `progress` its output is read for progress;
+    `pty` then gives it terminals even where our own streams are none. With `no_osc` the terminal's tab shows nothing.
+    """
 
     session_id: str | None
     step: int | str | None
@@ -218,7 +230,7 @@ class CommandProgress(Progress):
         self.running.start()
 
     def end(self, status: int, error: str) -> None:
-        """Report how the command has ended."""
+        """Report how the command has ended: by its exit status, and by the text of the error if that is not 0."""
         if status == 0:
             self.running.complete()
         else:
@@ -231,7 +243,10 @@ class CommandProgress(Progress):
 def run(command: tuple[str, ...], target: Target) -> int:
     """Run a command as a step, and return the exit status to end with.
 
-    Without a `step` the session begins afresh, and the command is its only one, called `name` or like the command.
+    Args:
+        command: Its name or path, and its arguments.
+        target: Without a `step` the session begins afresh, and the command is its only one, called `name` or like the
+            command.
     """
     _occupy_closed_descriptors()
     progress = _progress(command, target)
@@ -262,10 +277,13 @@ def run(command: tuple[str, ...], target: Target) -> int:
 
 
 def _occupy_closed_descriptors() -> None:
-    """Open closed standard streams on /dev/null, so that no connection gets the number of stderr."""
+    """Open closed standard streams on /dev/null, so that no connection gets the number of stderr.
+
+    The command does not inherit them: to it they are closed as before.
+    """
     descriptor = 0
     while descriptor <= _STDERR:
-        descriptor = os.open(os.devnull, os.O_RDWR)  # Not inherited: to the command they are closed as before.
+        descriptor = os.open(os.devnull, os.O_RDWR)
     os.close(descriptor)
 
 
@@ -359,7 +377,10 @@ class Execution:
         )
 
     def _wait(self, pid: int, stop: CommandStop) -> int:
-        """Pass on signals until the command has ended, and its group if it was stopped; return its exit status."""
+        """Pass on signals until the command has ended, and return its exit status as a shell has it.
+
+        Where a reader has stopped the command, the rest of its group has ended by then, too.
+        """
         code: int | None = None
         while code is None or stop.has_left_others(pid):
             received = stop.next_signal(pid, self._awaited)
@@ -374,9 +395,14 @@ class Execution:
         return code if code >= 0 else SIGNALLED - code
 
     def _ended(self, pid: int, stop: CommandStop) -> int | None:
-        """Return the exit code of the command if it has ended; stop if it has stopped."""
-        leader, options = (pid, 0) if self.job is None else (self.job.leader, os.WUNTRACED)
-        ended, status = os.waitpid(leader, os.WNOHANG | options)
+        """Return the exit code of the command, minus the signal that has ended it; `None` if it has not ended.
+
+        If the command has stopped, our own job stops, too.
+        """
+        if self.job is None:
+            ended, status = os.waitpid(pid, os.WNOHANG)
+        else:
+            ended, status = os.waitpid(self.job.leader, os.WNOHANG | os.WUNTRACED)
         if not ended:
             return None
         if self.job is not None:
@@ -388,6 +414,7 @@ class Execution:
         return os.waitstatus_to_exitcode(status)
 
     def _pass_on(self, received: signal.struct_siginfo, pid: int, stop: CommandStop) -> None:
+        """Send a signal to the command, unless the terminal has sent it to the command as well."""
         is_by_terminal = received.si_code == _SI_KERNEL
         # It sends its signals to the command as well, but a hangup to the leader of the session alone.
         is_end = received.si_signo == signal.SIGHUP and os.getsid(0) == os.getpid()

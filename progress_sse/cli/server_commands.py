@@ -32,7 +32,7 @@ _READERS: Final = {"open": "any client that knows a session's id", "token": "any
 @click.command()
 @setting_options
 def serve(**flags: str | bool | None) -> None:
-    """Serve progress until told to stop; every setting is a flag or an environment variable, the flag winning."""
+    """Serve progress until a signal stops it. Every setting is a flag or an environment variable; the flag wins."""
     settings = load_settings(**{name: value for name, value in flags.items() if value is not None})
     logs.configure(settings.log_level, settings.log_format, sys.stderr)
     update = {
@@ -76,7 +76,8 @@ def print_greeting(settings: Settings, listener: socket.socket) -> None:
     url = f"http://{f'[{reachable}]' if ':' in reachable else reachable}:{port}"
     publishers = _publishers(settings)
     token = ' -H "Authorization: Bearer $PROGRESS_SSE_TOKEN"' if publishers else ""
-    session, json = f"{url}/api/progress/demo", f"-H 'Content-Type: application/json'{token} -d"
+    session = f"{url}/api/progress/demo"
+    json = f"-H 'Content-Type: application/json'{token} -d"
     files = f"  www      the files below {settings.www}, for any client\n" if settings.www else ""
     with suppress(OSError):
         print(  # noqa: T201  # `click.echo` of click 8.1.0 fails if there is no stdout
@@ -101,6 +102,7 @@ def _invitation(settings: Settings, url: str) -> str:
 
 
 def _publishers(settings: Settings) -> str:
+    """Return the kinds of token that a client needs to publish; empty if it needs none."""
     kinds = {"a publish_token": settings.publish_token, "a signed token that allows it": settings.token_key}
     return " or ".join(kind for kind, tokens in kinds.items() if tokens)
 
@@ -110,7 +112,7 @@ def _publishers(settings: Settings) -> str:
 @click.option("--no-open", is_flag=True, help="Do not open a browser.")
 @no_osc
 def demo(port: int, no_open: bool, no_osc: bool) -> None:
-    """Show how it looks: four jobs that run, one to move yourself, and ways to break the connection."""
+    """Show how it looks: four jobs that run, one that you move yourself, and ways to break the connection."""
     from progress_sse.demo import supervisor  # A server needs nothing of it.
 
     uvloop.run(supervisor.run(port, opens_browser=not no_open, no_osc=no_osc))

@@ -14,7 +14,7 @@ from progress_sse.core.log_lines import LogLine
 from progress_sse.story.headline import absence, conclusion, failures, headline, links, status_line, title
 from progress_sse.story.observed_session import ObservedSession, retry_sentence, shown_percentage
 from progress_sse.story.plain_text import log_texts, one_line
-from progress_sse.story.session_state import SessionState, is_over
+from progress_sse.story.session_state import SessionState, has_ended
 from progress_sse.story.step_words import all_failed_parts, attempt, counted, expectation, over_limit, spent, state_of
 from progress_sse.story.steps import Step, is_idle
 from progress_sse.story.time_left import has_percentage
@@ -58,7 +58,8 @@ def step_rows(state: SessionState, now_s: float, room: int) -> RenderableType:
 
 
 def _elapsed(step: Step, now_s: float) -> Text:
-    shown, warning = spent(step, now_s), over_limit(step, now_s)
+    shown = spent(step, now_s)
+    warning = over_limit(step, now_s)
     return Text(f"{shown}, {warning}", "yellow") if warning else Text(shown)
 
 
@@ -115,6 +116,7 @@ class Terminal(Display):
             self._live.console.print(Text(text), soft_wrap=True)
 
     def __enter__(self) -> Self:
+        """Begin to draw."""
         self._live.start()
         return self
 
@@ -123,11 +125,14 @@ class Terminal(Display):
         self._live.stop()
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
-        session, sign = self.session, self.life_sign
+        session = self.session
+        sign = self.life_sign
         yield from self._head(session)
         if session is None:
             return
-        state, now_s, is_deleted = session.state, self.now_s, session.is_deleted
+        state = session.state
+        now_s = self.now_s
+        is_deleted = session.is_deleted
         first = headline(state, now_s, is_deleted=is_deleted)
         more = status_line(state, now_s, is_deleted=is_deleted).removeprefix(first)
         yield Text.assemble((first, f"bold {_colour(state)}"), (more, "dim"))
@@ -143,13 +148,13 @@ class Terminal(Display):
         yield from failed
         yield from _note(session, sign)
         yield from asked
-        if is_over(state):
+        if has_ended(state):
             yield from _end(state, self._server_url)
 
     def _head(self, session: ObservedSession | None) -> Iterator[Text]:
         if session and title(session.state):
             yield Text(title(session.state), "bold")
-        text, colour = ("", "") if session and is_over(session.state) else BADGES[self.connection]
+        text, colour = ("", "") if session and has_ended(session.state) else BADGES[self.connection]
         yield Text.assemble((one_line(self._session_id), ""), "  ", (text, colour))
 
 
@@ -160,7 +165,8 @@ def _colour(state: SessionState) -> str:
 
 def _overall(session: ObservedSession, now_s: float, *, is_in_doubt: bool) -> Iterator[RenderableType]:
     """Yield the overall bar, if there is one; it does not look alive where the worker may be dead, or runs no step."""
-    colour, grid = "yellow" if is_in_doubt else _colour(session.state), Table.grid(padding=(0, 1))
+    colour = "yellow" if is_in_doubt else _colour(session.state)
+    grid = Table.grid(padding=(0, 1))
     if has_percentage(session.state):
         percentage = shown_percentage(session, now_s)
         bar = ProgressBar(100, percentage, BAR_WIDTH, complete_style=colour, finished_style=colour)

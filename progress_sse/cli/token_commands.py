@@ -28,17 +28,19 @@ def token() -> None:
 
 @token.command()
 def secret() -> None:
-    """Print a secret that cannot be guessed, for publish_token, or for token_key."""
+    """Print a secret that cannot be guessed, for publish_token or for token_key."""
     click.echo(secrets.token_urlsafe(SECRET_BYTES))
 
 
 def _key_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that name the key."""
     for name in ("token_algorithm", "token_key"):
         command = setting_option(name)(command)
     return command
 
 
 def _holder_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options for the holder and the lifetime of a token."""
     lifetime = click.IntRange(min=1)
     command = click.option(
         "--expires-s", type=lifetime, default=3600, help="Seconds until it expires. [default: 3600]"
@@ -49,14 +51,17 @@ def _holder_options(command: Callable[..., None]) -> Callable[..., None]:
 @token.command()
 @_key_options
 @click.option("--session", "sessions", multiple=True, metavar="ID", help="A session that the token is for.")
-@click.option("--prefix", "prefixes", multiple=True, help="A prefix of the ids of further sessions; '' is all.")
+@click.option(
+    "--prefix", "prefixes", multiple=True, help="A prefix of the ids of further sessions; '' stands for all sessions."
+)
 @click.option(
     "--action",
     "actions",
     multiple=True,
     default=["read"],
     type=click.Choice(get_args(Action)),
-    help="An action that it allows; list shows the sessions of each --prefix; admin, for hooks, needs --prefix ''. "
+    help="An action that the token allows. list shows the sessions of each --prefix; admin, for hooks, "
+    "needs --prefix ''. "
     "[default: read]",
 )
 @_holder_options
@@ -74,13 +79,13 @@ def make(sessions: Sequence[str], prefixes: Sequence[str], actions: Sequence[str
 @token.command()
 @_key_options
 @click.option("--session", "session_id", required=True, metavar="ID", help="The session that the link shows.")
-@click.option("--control", is_flag=True, help="Let its visitor also cancel the job, or try it again.")
+@click.option("--control", is_flag=True, help="Also let visitors of the link cancel the job, or start it again.")
 @_holder_options
 @click.option(
     "--url",
     envvar=f"{ENV_PREFIX}URL",
     default="http://127.0.0.1:8000",
-    help=f"The URL of the server, as its visitors see it. [env: {ENV_PREFIX}URL] [default: http://127.0.0.1:8000]",
+    help=f"The URL of the server, as visitors see it. [env: {ENV_PREFIX}URL] [default: http://127.0.0.1:8000]",
 )
 def link(session_id: str, control: bool, url: str, **token_options: Any) -> None:
     """Print a link that opens the page of a session without a login, until the token in it expires."""
@@ -103,7 +108,11 @@ def _signed(
     expires_s: int,
     **flags: str | None,
 ) -> str:
-    """Return a token, signed with the key in the settings, which the flags win over."""
+    """Return a token, signed with the key in the settings, which the flags win over.
+
+    Raises:
+        ConfigurationError: The settings have no key.
+    """
     now = int(SystemClock().now().timestamp())
     try:
         settings = load_settings(**{name: value for name, value in flags.items() if value is not None})

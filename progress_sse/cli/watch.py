@@ -26,7 +26,13 @@ TERMINATED: Final = 143
 
 
 def watch(session_id: str, output: Output, server: Address, *, has_log: bool, no_osc: bool) -> int:
-    """Show a session, and its log with `has_log`, until it is completed or has failed; return the exit status."""
+    """Show a session until it is completed or has failed, and return the exit status.
+
+    With `has_log` the session's log is shown, too.
+
+    Raises:
+        ConfigurationError: The session id or the environment cannot be used, or `output` needs a missing package.
+    """
     session_id = session_of(session_id)
     # The display must leave the terminal as it was, also after this signal.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))

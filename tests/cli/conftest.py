@@ -12,4 +12,5 @@ def _loggers() -> Iterator[None]:
     yield
     for logger, level, propagate, handlers in before:
         logger.setLevel(level)
-        logger.propagate, logger.handlers = propagate, handlers
+        logger.propagate = propagate
+        logger.handlers = handlers

@@ -63,12 +63,14 @@ def event(kind: str, data: Any, event_id: str = "e-1") -> bytes:
 
 
 async def endless() -> AsyncIterator[bytes]:
+    """An endless line."""
     while True:
         yield b"x" * 2**20
         await asyncio.sleep(0)
 
 
 async def once(content: bytes) -> AsyncIterator[bytes]:
+    """A body in one piece."""
     yield content
 
 

@@ -16,6 +16,7 @@ SERVER = "https://h.example/base"
 
 
 def at(seconds: float) -> str:
+    """A time, in seconds after `T0`."""
     return (T0 + timedelta(seconds=seconds)).isoformat()
 
 
@@ -39,6 +40,7 @@ def leased(state: str, since: float = 0, **more: Any) -> dict[str, Any]:
 
 
 def session(status: str = "pending", *steps: dict[str, Any], **more: Any) -> SessionState:
+    """A session of these steps, with their numbers."""
     numbered = [{**each, "step": number} for number, each in enumerate(steps, start=1)]
     state = {
         "session_id": "nightly",
@@ -71,7 +73,8 @@ RUNNING = session("running", step("running"))
 def after(*seen: tuple[float, SessionState]) -> ObservedSession:
     """What is known of a session after these states, each seen so many seconds after `T0`."""
     (first_s, first), *others = seen
-    session, verified_s = observed(None, first, T0_S + first_s), T0_S + first_s
+    verified_s = T0_S + first_s
+    session = observed(None, first, verified_s)
     for seconds, state in others:
         session = observed(session, state, T0_S + seconds, verified_s)
         verified_s = T0_S + seconds
@@ -85,9 +88,13 @@ def lines(*states: SessionState) -> list[str]:
 
 def lines_of_each(seconds: float, *states: SessionState) -> list[list[str]]:
     """The lines of `changes` for each of these states, seen so many seconds apart."""
-    known, now_s, pace, said = None, T0_S, Pace(), list[list[str]]()
+    known: ObservedSession | None = None
+    now_s = T0_S
+    pace = Pace()
+    said: list[list[str]] = []
     for state in states:
-        before, known = known, observed(known, state, now_s, now_s - seconds)
+        before = known
+        known = observed(before, state, now_s, now_s - seconds)
         now_s += seconds
         said.append(list(changes(before, known, now_s, SERVER, pace)))
     return said

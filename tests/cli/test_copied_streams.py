@@ -124,7 +124,9 @@ def test_the_tail_of_a_long_line_begins_with_a_whole_character() -> None:
 
 def test_a_process_that_the_command_leaves_behind_holds_up_nothing(monkeypatch: pytest.MonkeyPatch, sink: int) -> None:
     """It may write for ever, as that of `sh -c 'yes &'` does."""
-    most, left_behind, looks = 2000, -1, 0
+    most = 2000
+    left_behind = -1
+    looks = 0
     look = vars(copied_streams)["_ready"]
 
     def look_after_more_was_written(awaited: Mapping[int, int]) -> set[int]:

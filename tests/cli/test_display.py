@@ -107,7 +107,8 @@ def test_a_job_that_takes_longer_than_usual_says_so_once(capsys: pytest.CaptureF
 
 def test_a_job_that_runs_no_step_for_a_minute_says_so_once(capsys: pytest.CaptureFixture[str]) -> None:
     """A silence past the limit of the next step is another matter."""
-    display, now = PlainDisplay(SERVER), datetime.now(UTC).isoformat()
+    display = PlainDisplay(SERVER)
+    now = datetime.now(UTC).isoformat()
     resting = ended("success", 1, completed_at=now)
     display.show(session("running", resting, step("pending", timeout_ms=None)))
     assert silences(display, capsys, 0, 61, 62) == [[], [" 33%  1 of 2 steps done, nothing runs now"], []]

@@ -50,7 +50,8 @@ async def test_a_stream_is_read_as_the_vectors_say(number: int, size: int, monke
     """Each further request has the last id, also after a stream without one; no cache may answer it."""
     for name in ("FIRST_PAUSE_S", "LONGEST_PAUSE_S", "LONGEST_RETRY_AFTER_S"):
         monkeypatch.setattr(following, name, 0.001)
-    server, answer = VectorServer(END), ANSWERS[number]
+    server = VectorServer(END)
+    answer = ANSWERS[number]
     async with await asyncio.start_server(server.answer, HOST, 0) as listening:
         url = f"http://{HOST}:{listening.sockets[0].getsockname()[1]}/{number}/{size}"
         async with client_of(Address(url, None)) as client:
@@ -68,7 +69,11 @@ async def test_a_reader_does_as_the_vectors_say(vector: dict[str, Any], monkeypa
     is_overtaken = "after_poll" in vector["streams"][0]
     monkeypatch.setattr(following, "FIRST_PAUSE_S", 0.001)
     monkeypatch.setattr(following, "FIRST_EVENT_S", 0.001 if is_overtaken else WAIT_S)
-    asked, times, poll, recorder, token = [], [], vector["poll"], Recorder(), vector.get("token")
+    asked: list[tuple[str, str]] = []
+    times: list[float] = []
+    poll = vector["poll"]
+    recorder = Recorder()
+    token = vector.get("token")
     poll_came, events_came, poll_answered = (asyncio.Event() for _ in range(3))
 
     async def answered_poll() -> AsyncIterator[bytes]:

@@ -35,6 +35,7 @@ from tests.cli.responders import (
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shorten all pauses."""
     for name in ("FIRST_PAUSE_S", "LONGEST_PAUSE_S", "POLL_S", "TICK_S"):
         monkeypatch.setattr(following, name, 0.001)
     monkeypatch.setattr(following, "FAILURES_BEFORE_POLLS", 1)
@@ -125,9 +126,11 @@ async def test_a_poll_after_an_event_asks_for_the_whole_state() -> None:
 async def test_an_event_without_an_id_does_not_undo_a_poll(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream that a poll has overtaken is abandoned at its next step, which would set the state back."""
     monkeypatch.setattr(following, "MISSED_HEARTBEATS", 10**6)
-    ahead, session = {**RUNNING, "percentage": 66}, {key: RUNNING[key] for key in RUNNING if key != "steps"}
+    ahead = {**RUNNING, "percentage": 66}
+    session = {key: RUNNING[key] for key in RUNNING if key != "steps"}
     positions: list[str | None] = []
-    polls, is_taken = 0, asyncio.Event()
+    polls = 0
+    is_taken = asyncio.Event()
 
     async def overtaken() -> AsyncIterator[bytes]:
         yield event("snapshot", RUNNING) + event("heartbeat", {**BEAT, "interval_ms": 1})

@@ -25,16 +25,19 @@ WITHOUT_SERVER = f"import sys; sys.modules.update(dict.fromkeys({SERVER_PACKAGES
 
 
 def python(code: str) -> subprocess.CompletedProcess[str]:
+    """Run code in a fresh interpreter."""
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
 
 
 def loaded_by(code: str) -> set[str]:
+    """The modules that a fresh interpreter has imported at its end."""
     result = python(f"import atexit, sys; atexit.register(lambda: print('modules:', *sys.modules))\n{code}")
     assert result.returncode == 0, result.stderr
     return set(result.stdout.rpartition("modules: ")[2].split())
 
 
 def server_parts(modules: set[str]) -> set[str]:
+    """The modules that only a server needs."""
     names = [name.split(".") for name in modules]
     libraries = {name[0] for name in names} & SERVER_LIBRARIES
     packages = {name[1] for name in names if name[0] == "progress_sse" and len(name) > 1}

@@ -67,7 +67,8 @@ def test_a_table_is_aligned_by_what_a_terminal_shows() -> None:
 
 def serve(monkeypatch: pytest.MonkeyPatch, *contents: Any) -> list[str | None]:
     """Serve these pages in turn, and return the cursors that are asked for."""
-    left, cursors = list(contents), list[str | None]()
+    left = list(contents)
+    cursors: list[str | None] = []
 
     async def chunks(content: Any) -> AsyncIterator[bytes]:
         for each in content if isinstance(content, itertools.repeat) else [json.dumps(content).encode()]:
@@ -85,6 +86,7 @@ def serve(monkeypatch: pytest.MonkeyPatch, *contents: Any) -> list[str | None]:
 
 
 async def pages(monkeypatch: pytest.MonkeyPatch, *contents: Any) -> list[Any]:
+    """List the sessions of a server that gives these pages in turn."""
     serve(monkeypatch, *contents)
     return [session async for session in listed_sessions(SERVER, QUERY)]
 

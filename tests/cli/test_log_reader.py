@@ -31,6 +31,7 @@ AT = "2026-11-25T10:00:00+00:00"
 
 
 def line(number: int, **more: Any) -> dict[str, Any]:
+    """A line as the server sends it."""
     return {"n": number, "at": AT, "step": None, "level": "info", "text": str(number), **more}
 
 
@@ -59,14 +60,17 @@ class Log:
 
 @pytest.fixture
 def log() -> Log:
+    """A log of ten lines."""
     return Log(10)
 
 
 def reading(log: Log, recorder: Recorder) -> LogReader:
+    """A reader of a log, which shows the lines to the recorder."""
     return LogReader(client_of(log.answer), "/api/progress/s", recorder.show_lines)
 
 
 def numbers(first: int, last: int) -> list[str]:
+    """The texts of these lines."""
     return [str(number) for number in range(first, last + 1)]
 
 
@@ -81,7 +85,7 @@ async def test_all_lines_are_read_in_several_answers_where_they_are_many(log: Lo
 
 
 async def test_lines_of_the_stream_follow_without_a_question(log: Log) -> None:
-    """Where some are missing they are asked for, unless they are no longer kept."""
+    """Known ones are dropped. Where some are missing they are asked for, unless they are no longer kept."""
     reader = reading(log, recorder := Recorder())
     await reader.finish()
     log.last, log.kept = 300, 100
@@ -159,7 +163,8 @@ async def test_a_follower_shows_lines_across_streams_and_polls(monkeypatch: pyte
     for name in ("FIRST_PAUSE_S", "LONGEST_PAUSE_S", "POLL_S"):
         monkeypatch.setattr(following, name, 0.001)
     monkeypatch.setattr(following, "FAILURES_BEFORE_POLLS", 1)
-    log, asked = Log(3), list[str]()
+    log = Log(3)
+    asked: list[str] = []
     head = event("snapshot", RUNNING)
     streams = [head + event("log", {"session_id": "s", **log.page(0)}, "")] * 2
 

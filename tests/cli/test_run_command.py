@@ -82,11 +82,13 @@ wait
 
 
 def cancel(server: Server, _process: subprocess.Popen[bytes]) -> None:
+    """Ask as a reader does."""
     request = {"kind": "cancel", "reason": "wrong disk"}
     assert httpx.post(server.url + session_path("nightly", "requests"), json=request).status_code == 202
 
 
 def terminate(_server: Server, process: subprocess.Popen[bytes]) -> None:
+    """End the reporting process, as an operator does."""
     process.terminate()
 
 
@@ -127,6 +129,7 @@ def child_that_says_so(folder: Path) -> str:
 
 
 def wait_for_child(folder: Path) -> None:
+    """Wait until the child has got its SIGTERM."""
     until = time.monotonic() + 10
     while not (folder / "child").exists():
         assert time.monotonic() < until

@@ -47,7 +47,7 @@ def drawn(
 
 
 def test_a_terminal_shows_the_wait_for_the_server_and_the_job() -> None:
-    """Also for the next run, after a deletion."""
+    """It waits for the server first, then for the job, and after a deletion for the next run."""
     assert drawn() == "nightly  connecting\n"
     question = "No job has reported here yet; is the id right?"
     assert drawn(ABSENT) == f"nightly  live\nWaiting for the job to start\n{question}\n"

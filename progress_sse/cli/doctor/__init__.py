@@ -54,19 +54,31 @@ def findings_of(seen: Observations) -> dict[str, Finding]:
 def examined(
     url: str | None, token: str | None, session_id: str | None, origin: str | None, listen_s: float
 ) -> dict[str, Finding]:
-    """Examine the way to a server, and return the finding of each check."""
+    """Examine the way to a server, and return the finding of each check.
+
+    Args:
+        url: A server, a session's page, or any event stream; `None` for the server of the environment.
+        token: For the URL; `None` for that of the environment, which progress servers alone get.
+        session_id: The session to read; `None` for that of the URL, or for one of the doctor's own.
+        origin: The origin of pages that another server serves.
+        listen_s: Seconds to listen to the stream.
+
+    Raises:
+        ConfigurationError: An argument or the environment cannot be used.
+    """
     server = address_of(url.partition("?")[0] if url else None, token)
     if server is None:
         raise ConfigurationError("Name the server by URL, or by PROGRESS_SSE_URL.")
     if origin and not re.fullmatch(r"https?://[\w.:\[\]-]+/?", origin, re.ASCII | re.IGNORECASE):
         raise ConfigurationError("An origin must be like https://app.example, without a path.")
-    stream_url, path = url or server.url, _OWN_PATH.search(server.url)
+    stream_url = url or server.url
+    path = _OWN_PATH.search(server.url)
     if path is not None:
         session_id = session_id or (unquote(path[1]) if path[1] else None)
         server = Address(server.url[: path.start()], server.token)
     given = session_of(session_id) if session_id else None
-    own_id, origin = f"doctor-{secrets.token_hex(4)}", origin_of(origin) if origin else None
-    seen = Observations(server.url, given or own_id, given is not None, origin)
+    own_id = f"doctor-{secrets.token_hex(4)}"
+    seen = Observations(server.url, given or own_id, given is not None, origin_of(origin) if origin else None)
 
     async def examine() -> None:
         seen.network = await look_at(server.url)

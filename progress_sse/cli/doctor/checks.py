@@ -27,7 +27,8 @@ _SIGN_OF_LIFE: Final = re.compile(r"ping|heart-?beat|keep-?alive", re.IGNORECASE
 
 def check_address(seen: Observations) -> Finding:
     """Whether the host name has an address, and a server accepts connections there."""
-    network, addresses = seen.network, ", ".join(seen.network.addresses)
+    network = seen.network
+    addresses = ", ".join(network.addresses)
     if network.environment_proxy:
         text = f"The environment sends requests through {network.environment_proxy}; browsers may take another way."
         return warning(text, "unset HTTP_PROXY, HTTPS_PROXY and ALL_PROXY, or add the host to NO_PROXY.")
@@ -41,9 +42,10 @@ def check_address(seen: Observations) -> Finding:
 
 def check_tls(seen: Observations) -> Finding:
     """Whether TLS protects tokens, by a certificate that stays valid."""
-    network, days = seen.network, seen.network.certificate_days
+    network = seen.network
+    days = network.certificate_days
     if not seen.has_tls:
-        text = "Without TLS every machine on the way reads streams and tokens."
+        text = "Without TLS every machine on the way can read streams and tokens."
         return ok("Not needed on this machine.") if seen.host in LOOPBACK else warning(text, _ADD_TLS)
     if network.environment_proxy:
         return skipped("The requests go through the proxy of the environment.")
@@ -70,7 +72,8 @@ def check_http_version(seen: Observations) -> Finding:
 
 def check_server(seen: Observations) -> Finding:
     """Whether a server of streams, or of this project, answers, and can do so while a stream is open."""
-    poll, way = seen.poll, " and ".join(proxies_in(seen.headers)) or "no proxy that shows itself"
+    poll = seen.poll
+    way = " and ".join(proxies_in(seen.headers)) or "no proxy that shows itself"
     if seen.polled is not None:
         return ok(f"A progress server answers within {poll.over_at - poll.began:.3f} s, through {way}.")
     if seen.stream.is_event_stream and "not within" in poll.error:
@@ -117,7 +120,8 @@ def check_content_type(seen: Observations) -> Finding:
 
 def check_buffering(seen: Observations) -> Finding:
     """Whether each event comes when it is sent."""
-    stream, held = seen.stream, held_back(seen)
+    stream = seen.stream
+    held = held_back(seen)
     asking = "" if "x-accel-buffering" in stream.headers else " Or `X-Accel-Buffering: no` of the server (nginx)."
     if held:
         return fault(f"{held} Something between buffers the stream.", f"<buffering>{asking}")
@@ -132,7 +136,8 @@ def check_buffering(seen: Observations) -> Finding:
 
 def held_back(seen: Observations) -> str:
     """Return in words what shows that events are held back; empty if nothing does."""
-    stream, times = seen.stream, {each.at for each in seen.stream.arrivals}
+    stream = seen.stream
+    times = {each.at for each in stream.arrivals}
     if not stream.status and not stream.error:
         return "Nothing of the stream came, not even its head, although the server answers other requests."
     for piece, later in pairwise([*stream.pieces, Piece(stream.over_at, 0)]):
@@ -151,7 +156,8 @@ def refusal_of(answer: Answer) -> str:
 
 def check_incremental(seen: Observations) -> Finding:
     """Whether the stream asks proxies to forward each piece at once, and none refuses [RFC 10036]."""
-    refusal, value = refusal_of(seen.stream), seen.stream.headers.get("incremental", "")
+    refusal = refusal_of(seen.stream)
+    value = seen.stream.headers.get("incremental", "")
     if refusal:
         text = f"A proxy refuses to forward the stream piece by piece ({seen.stream.status}, {refusal})."
         return fault(text, "<inspection>" if "refused" in refusal else "the proxy's limit of concurrent requests.")
@@ -194,9 +200,11 @@ def check_chunking(seen: Observations) -> Finding:
 
 def check_heartbeats(seen: Observations) -> Finding:
     """Whether comments, or events in their place, keep a silent stream open [HTML §9.2.7]."""
-    stream, proxies = seen.stream, proxies_in(seen.headers)
+    stream = seen.stream
+    proxies = proxies_in(seen.headers)
     times = [stream.head_at, *(each.at for each in stream.pieces), stream.over_at]
-    lasted_s, silences_s = times[-1] - stream.began, [later - earlier for earlier, later in pairwise(times)]
+    lasted_s = times[-1] - stream.began
+    silences_s = [later - earlier for earlier, later in pairwise(times)]
     if stream.has_ended and stream.error:
         text = f"The stream was cut after {span(lasted_s)}, the last {span(silences_s[-1])} without a byte"
         return fault(f"{text}: {stream.error}.", "<silence> Or a comment every 15 s from the server.")
@@ -214,19 +222,20 @@ def check_heartbeats(seen: Observations) -> Finding:
 
 def check_resume(seen: Observations) -> Finding:
     """Whether a client that comes back to a stream gets what it missed, and nothing twice."""
-    again, ids = seen.resumed, seen.stream.ids
+    again = seen.resumed
+    ids = seen.stream.ids
     if not seen.stream.arrivals:
         return skipped("No event came to resume from.")
     if not ids:
         return warning("No event has an id, so a client that comes back misses events.", "an `id` in each event.")
     if again.status in (0, 200) and not (again.arrivals or again.error):
-        return skipped("No event came after the return, or the time was over.")
+        return skipped("No event came after the return, or no time was left.")
     if again.status == 204:
         return ok("A client that comes back gets 204, and stops.")
     if not again.is_event_stream:
         return fault(f"A client that comes back gets no stream ({again.outcome}).", _SEE_LOGS)
     if ids[0] not in again.ids and ids[1:2] in ([], again.ids[:1]):
-        return ok("A client that comes back goes on where it was.")
+        return ok("A client that comes back continues where it was.")
     got = "gets again what it has" if ids[0] in again.ids else "does not get what it missed"
     change = "a longer history of the server; or a proxy removes the header: <request header Last-Event-ID>"
     return warning(f"A client that comes back with Last-Event-ID {got}.", change)
@@ -247,9 +256,10 @@ def check_caching(seen: Observations) -> Finding:
 
 def check_cors(seen: Observations) -> Finding:
     """Whether pages of the given origin may read the stream; of a progress server also polls with a token."""
-    origin, change = seen.origin, f"<response header {_ALLOW_ORIGIN}>"
+    origin = seen.origin
+    change = f"<response header {_ALLOW_ORIGIN}>"
     if origin is None:
-        return skipped("Give the origin of a page that is served from elsewhere by --origin.")
+        return skipped("No origin of other pages was named: see --origin.")
     if origin == origin_of(seen.url):
         return ok("Pages of the server's own origin need no permission.")
     allowed = seen.stream.headers.get_list(_ALLOW_ORIGIN, split_commas=True)
@@ -270,7 +280,8 @@ def check_cors(seen: Observations) -> Finding:
 
 def check_session(seen: Observations) -> Finding:
     """Whether the doctor has a session that moves, and has removed it."""
-    creation, refused = seen.creation, seen.refused_report
+    creation = seen.creation
+    refused = seen.refused_report
     if seen.is_given:
         status = seen.polled["status"] if seen.polled is not None else ""
         text = f"The doctor reads the session {seen.session_id} (`{status}`), and changes nothing."
@@ -278,7 +289,7 @@ def check_session(seen: Observations) -> Finding:
         return warning(text, change) if status == "not_found" else ok(text)
     if creation.status in (401, 403) and creation.is_problem:
         text = f"No right to create a session ({creation.status}), so nothing moves during the examination."
-        return warning(text, "give a token that may publish, or a session that moves by --session.")
+        return warning(text, "give a token that may publish, or name a session that moves by --session.")
     if creation.status != 201:
         return _refused("A session cannot be created", creation)
     if refused is not None and refused.status == 404 and refused.is_problem:
@@ -288,7 +299,7 @@ def check_session(seen: Observations) -> Finding:
         return _refused("Reports on a session are refused", refused)
     if seen.deletion.status != 204:
         return _refused(f"The session {seen.session_id} could not be removed", seen.deletion)
-    return ok(f"Reports on a session of its own arrive; {seen.session_id} is removed again.")
+    return ok(f"Reports on the doctor's own session, {seen.session_id}, arrive. It has been removed.")
 
 
 def _refused(what: str, answer: Answer) -> Finding:
@@ -302,14 +313,15 @@ def check_end(seen: Observations) -> Finding:
     if not seen.stream.of("end"):
         return skipped("The end of the session was not seen.")
     if seen.returned.status == 204:
-        return ok("The end arrives, and a client that comes back all the same gets 204.")
+        return ok("The end arrives, and a client that comes back nevertheless gets 204.")
     text = f"After the end a client that comes back gets {seen.returned.outcome} instead of 204, again and again."
     return fault(text, "see resume; or the rules of the proxy for answers without a body.")
 
 
 def check_polling(seen: Observations) -> Finding:
     """Whether a poll of an unchanged session costs no more than a 304."""
-    first, again = seen.tagged_poll, seen.repoll
+    first = seen.tagged_poll
+    again = seen.repoll
     if first.status != 200 or again.status not in (200, 304):
         return skipped("A poll was not answered.")
     if again.status == 304:

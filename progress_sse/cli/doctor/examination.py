@@ -43,7 +43,8 @@ _COMMENT: Final = re.compile(rb"[\r\n]:")
 
 def environment_proxy(url: str) -> str:
     """Return the host of the HTTP proxy that the environment names for a URL; empty if it names none."""
-    parts, proxies = urlsplit(url), getproxies()
+    parts = urlsplit(url)
+    proxies = getproxies()
     proxy = "" if proxy_bypass(parts.hostname or "") else proxies.get(parts.scheme) or proxies.get("all") or ""
     return urlsplit(proxy if "//" in proxy else f"//{proxy}").hostname or ""  # Without its password.
 
@@ -51,8 +52,10 @@ def environment_proxy(url: str) -> str:
 async def look_at(url: str) -> Network:
     """Return what the way to the URL's address looks like, within `NETWORK_S`, with the client's trust in TLS."""
     parts = urlsplit(url)
-    host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
-    seen, began = Network(environment_proxy(url)), time.monotonic()
+    host = parts.hostname or ""
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    seen = Network(environment_proxy(url))
+    began = time.monotonic()
     if seen.environment_proxy:
         return seen
     try:
@@ -74,8 +77,9 @@ async def _secured(seen: Network, writer: asyncio.StreamWriter, host: str) -> Ne
     await writer.start_tls(context, server_hostname=host)
     tls = writer.get_extra_info("ssl_object")
     end = (tls.getpeercert() or {}).get("notAfter")  # Unknown where the system itself verified it, as on macOS.
-    days, alpn = (ssl.cert_time_to_seconds(end) - time.time()) / 86_400 if end else None, tls.selected_alpn_protocol()
-    return seen._replace(tls_version=tls.version(), alpn=alpn or "", certificate_days=days)
+    days = (ssl.cert_time_to_seconds(end) - time.time()) / 86_400 if end else None
+    alpn = tls.selected_alpn_protocol() or ""
+    return seen._replace(tls_version=tls.version(), alpn=alpn, certificate_days=days)
 
 
 class Reader:
@@ -87,11 +91,13 @@ class Reader:
         self.seen = Answer()
 
     async def __aenter__(self) -> "Reader":
+        """Begin to send the request; does not wait for the answer."""
         self.seen.began = time.monotonic()
         self._task = asyncio.create_task(self._run())
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        """Close the answer, even if it has not ended."""
         self.seen.over_at = self.seen.over_at or time.monotonic()
         self._task.cancel()
         await asyncio.gather(self._task, return_exceptions=True)
@@ -110,19 +116,26 @@ class Reader:
                 await self._read(response)
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError) as error:
             self.seen.error = words_of(error)
-        self.seen.over_at, self.seen.has_ended = time.monotonic(), True
+        self.seen.over_at = time.monotonic()
+        self.seen.has_ended = True
         self._changed.set()
 
     async def _read(self, response: httpx.Response) -> None:
-        seen, content, decoder, last = self.seen, Content(MAX_BYTES, MAX_WAIT_S), StreamDecoder(), b"\n"
-        seen.status, seen.headers, seen.head_at = response.status_code, response.headers, time.monotonic()
+        seen = self.seen
+        seen.status = response.status_code
+        seen.headers = response.headers
+        seen.head_at = time.monotonic()
+        content = Content(MAX_BYTES, MAX_WAIT_S)
+        decoder = StreamDecoder()
+        last = b"\n"
         self._changed.set()
         async for chunk in response.aiter_bytes():
             content.add(chunk)
             if not seen.is_event_stream:
                 seen.body = bytes(content)
             elif chunk:  # Compressed bytes may complete no others.
-                comments, last = len(_COMMENT.findall(last + chunk)), chunk[-1:]
+                comments = len(_COMMENT.findall(last + chunk))
+                last = chunk[-1:]
                 seen.pieces.append(Piece(time.monotonic(), len(chunk), comments, last not in b"\r\n"))
                 seen.arrivals += [Arrival(seen.pieces[-1].at, event) for event in decoder.feed(chunk)]
                 seen.retry_ms = decoder.retry_ms
@@ -139,20 +152,34 @@ async def exchange(client: httpx.AsyncClient, method: str, path: str, **options:
 
 
 class Examination:
-    """The requests; see the module."""
+    """The requests on one URL; see the module."""
 
     def __init__(self, seen: Observations, url: str, token: str | None, own_token: str | None) -> None:
-        """Take the tokens for any stream at the URL, and for a server of this project."""
+        """Prepare to fill `seen`.
+
+        Args:
+            seen: The server, the session and the origin; it is filled with what comes.
+            url: Where to listen.
+            token: For any stream at the URL; `None` for none.
+            own_token: For a server of this project.
+
+        Raises:
+            ConfigurationError: The URL, or the environment's proxies or certificates, cannot be used.
+        """
         clients = [client_of(Address(seen.url, each)) for each in (token, own_token, None)]
         for each in clients:
             each.headers["Accept-Encoding"] = "gzip"  # Of those of browsers, what this client can always decode.
             each.headers.update({"Origin": seen.origin} if seen.origin else {})
         self._any, self._own, self._anonymous = clients
-        self._seen, self._url = seen, url
+        self._seen = seen
+        self._url = url
         self._path = f"/api/progress/{quote(seen.session_id, safe='')}"
 
     async def examine(self, listen_s: float) -> None:
-        """Fill the observations."""
+        """Make all requests, and listen to the stream for so many seconds meanwhile.
+
+        All but the removal of the doctor's own session take at most `LIMIT_S` seconds more.
+        """
         async with self._any, self._own, self._anonymous:
             try:
                 with suppress(TimeoutError):
@@ -166,7 +193,8 @@ class Examination:
 
     async def _listen(self, listen_s: float) -> None:
         """Listen to the URL, unless a progress server is there, or something else that is no stream."""
-        seen, client = self._seen, self._any
+        seen = self._seen
+        client = self._any
         async with Reader(client, "GET", self._url, headers=_EVENTS) as reader:
             stream = reader.seen
             await reader.wait_until(lambda stream: bool(stream.status), REQUEST_S)
@@ -175,14 +203,17 @@ class Examination:
             is_foreign = seen.polled is None and bool(stream.status or seen.poll.status)
             if not is_foreign or not (is_stream or refusal_of(stream)):
                 return
-            seen.is_foreign, seen.url, seen.stream = True, self._url, stream
+            seen.is_foreign = True
+            seen.url = self._url
+            seen.stream = stream
             await reader.wait_until(lambda _: False, min(listen_s, EVENT_S))
             await reader.wait_until(lambda stream: stream.comments > 1, listen_s - EVENT_S)
         seen.resumed = await self._come_back(client, self._url, *stream.ids[:1])
 
     async def _follow(self, listen_s: float) -> None:
         """Follow a session of a progress server while reports move it, up to its end, and come back."""
-        seen, url = self._seen, f"{self._path}/events"
+        seen = self._seen
+        url = f"{self._path}/events"
         if not seen.is_given:
             seen.creation = await exchange(self._own, "PUT", self._path, json=STEPS)
         async with Reader(self._own, "GET", url, headers=_EVENTS) as reader:
@@ -199,7 +230,8 @@ class Examination:
 
     async def _report(self, reader: Reader, body: Mapping[str, Any]) -> None:
         """Report, unless a report was refused, and wait for the update, unless an earlier one was late."""
-        seen, count = self._seen, len(reader.seen.of("step")) + 1
+        seen = self._seen
+        count = len(reader.seen.of("step")) + 1
         if not seen.is_moving:
             return
         answer = await exchange(self._own, "POST", f"{self._path}/update", json=body)

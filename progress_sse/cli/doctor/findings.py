@@ -17,9 +17,13 @@ EXIT_STATUS: Final[dict[Level, int]] = {"ok": 0, "skipped": 0, "warning": 1, "fa
 
 
 class Finding(NamedTuple):
-    """The result of one check: what was seen and means, and the change that helps, if there is one to make.
+    """The result of one check.
 
-    In a change `<buffering>` stands for the setting of the proxy, and `<request header Origin>` for that of a header.
+    Attributes:
+        level: `skipped` if the check could not be made, or has nothing to look at.
+        text: What was seen, and what it means.
+        remedy: The change that helps; empty if there is nothing to change. `<buffering>` stands for the setting of the
+            proxy, and `<request header Origin>` for the setting of a header.
     """
 
     level: Level

@@ -23,15 +23,25 @@ def origin_of(url: str) -> str:
 
 
 class Network(NamedTuple):
-    """The way to the server's address; empty where requests go through a proxy of the environment."""
+    """The way to the server's address.
+
+    Attributes:
+        environment_proxy: The HTTP proxy of the environment, through which requests go; the rest is empty then.
+        addresses: The addresses that the host name stands for.
+        connect_s: The seconds to connect to one of them; `None` if none accepts.
+        tls_version: The version of TLS, such as `TLSv1.3`; empty without TLS.
+        alpn: The protocol that the server chose from HTTP/2 and HTTP/1.1; empty if it did not choose.
+        certificate_days: Days until the certificate expires; `None` if that is unknown.
+        error: Why the way ended early; empty if it did not.
+    """
 
     environment_proxy: str = ""
     addresses: tuple[str, ...] = ()
-    connect_s: float | None = None  # To one of the addresses; `None` if none accepts.
+    connect_s: float | None = None
     tls_version: str = ""
-    alpn: str = ""  # What the server chose from HTTP/2 and HTTP/1.1; empty if it did not choose.
+    alpn: str = ""
     certificate_days: float | None = None
-    error: str = ""  # Why the way ended early.
+    error: str = ""
 
 
 class Arrival(NamedTuple):
@@ -117,27 +127,48 @@ class Answer:
 
 @dataclass(slots=True)
 class Observations:
-    """All that was seen, as far as the examination came."""
+    """All that was seen, as far as the examination came.
+
+    Attributes:
+        url: The URL of the server, or of a foreign stream.
+        session_id: The session that is examined.
+        is_given: Whether the session is not the doctor's own.
+        origin: The origin of pages that another server serves; `None` if none was named.
+        is_foreign: Whether the URL is a stream of a server that is not of this project.
+        network: The way to the server's address.
+        poll: The first poll.
+        stream: The stream that the doctor listens to.
+        resumed: A stream with the first id of `stream` as `Last-Event-ID`.
+        creation: Of the doctor's own session. This and the following are of a progress server alone.
+        delays_s: Seconds from each report to its event, or until the doctor gave up.
+        refused_report: The first report that was not accepted.
+        tagged_poll: A poll after the first reports.
+        repoll: A poll with the `ETag` of `tagged_poll`.
+        preflight: Whether pages of `origin` may send the headers of polls.
+        ticket: A ticket for one stream.
+        ticket_stream: A stream with the ticket in place of the token.
+        returned: A stream with the id of the `end`.
+        deletion: Of the doctor's own session.
+    """
 
     url: str
     session_id: str
-    is_given: bool = False  # The session is not the doctor's own.
+    is_given: bool = False
     origin: str | None = None
-    is_foreign: bool = False  # The URL is a stream of a server that is not of this project.
+    is_foreign: bool = False
     network: Network = field(default_factory=Network)
     poll: Answer = field(default_factory=Answer)
     stream: Answer = field(default_factory=Answer)
-    resumed: Answer = field(default_factory=Answer)  # With the first id of the stream as `Last-Event-ID`.
-    # Of a progress server alone.
-    creation: Answer = field(default_factory=Answer)  # Of the doctor's own session.
-    delays_s: list[float] = field(default_factory=list)  # From each report to its event, or until the doctor gave up.
+    resumed: Answer = field(default_factory=Answer)
+    creation: Answer = field(default_factory=Answer)
+    delays_s: list[float] = field(default_factory=list)
     refused_report: Answer | None = None
     tagged_poll: Answer = field(default_factory=Answer)
-    repoll: Answer = field(default_factory=Answer)  # With the `ETag` of the one before.
+    repoll: Answer = field(default_factory=Answer)
     preflight: Answer = field(default_factory=Answer)
     ticket: Answer = field(default_factory=Answer)
     ticket_stream: Answer = field(default_factory=Answer)
-    returned: Answer = field(default_factory=Answer)  # With the id of the `end`.
+    returned: Answer = field(default_factory=Answer)
     deletion: Answer = field(default_factory=Answer)
 
     @property

@@ -39,6 +39,7 @@ def answer(status: int = 200, headers: Mapping[str, str] | None = None, body: by
 
 
 def session_body(status: str = "not_found") -> bytes:
+    """The body of a poll."""
     counts = {"current_step": 0, "total_steps": 0, "percentage": 0, "steps": []}
     return json.dumps({"session_id": SESSION, "status": status, **counts}).encode()
 

@@ -35,11 +35,13 @@ class Pieces(httpx.AsyncByteStream):
 
 
 def client_with(body: Pieces, status: int = 200, headers: dict[str, str] | None = None) -> httpx.AsyncClient:
+    """A client whose every answer is this one."""
     transport = httpx.MockTransport(lambda _: httpx.Response(status, headers=headers, stream=body))
     return httpx.AsyncClient(transport=transport, base_url="http://server")
 
 
 def reader_of(client: httpx.AsyncClient) -> Reader:
+    """A reader of its stream."""
     return Reader(client, "GET", "/events")
 
 
