@@ -43,7 +43,12 @@ class ProgressService:
     """A store, its streams, and the tasks that run beside them.
 
     Attributes:
+        settings: The settings that it was made from.
+        body_limits: How large requests may be.
         store: The operations on sessions.
+        streams: The live streams, and the requests that wait.
+        authorizer: Decides whether a request may do an action.
+        tickets: The tickets that open single streams.
         session_counts: The number of sessions, by status.
         polls: The number of polls, by their result.
         refusals: The number of refused requests, by the last segment of the problem's type.
@@ -120,7 +125,11 @@ class ProgressService:
         self.is_running = False
 
     async def start(self) -> None:
-        """Open the store, and start the heartbeats and the clean-up; a `StoreRefusedError` if it cannot be used."""
+        """Open the store, and start the heartbeats, the clean-up and the notices.
+
+        Raises:
+            StoreRefusedError: The store cannot be used as it is.
+        """
         await self.store.open()
         loop = asyncio.get_running_loop()
         watcher = LeaseWatcher(self.store, self.clock)
@@ -140,7 +149,11 @@ class ProgressService:
             self._on_transition(change)
 
     async def reload_hooks(self) -> None:
-        """Read the file of hooks again; a `ConfigurationError` leaves those in force that were before."""
+        """Read the file of hooks again.
+
+        Raises:
+            ConfigurationError: The file cannot be used; the hooks that were in force before stay so.
+        """
         if self.notifier is not None and self.is_running:
             await self.notifier.reload()
 
@@ -159,7 +172,8 @@ class ProgressService:
     async def start_if_needed(self) -> None:
         """Start under a server that is not ours, unless already started; the process's exit signal ends the streams.
 
-        A `StoreUnavailableError`: the store cannot be used as it is; the log has the reason once.
+        Raises:
+            StoreUnavailableError: The store cannot be used as it is; the log has the reason once.
         """
         async with self._starting:
             if not self.is_running:
@@ -225,7 +239,10 @@ class ProgressService:
 
 @asynccontextmanager
 async def running(service: ProgressService) -> AsyncIterator[None]:
-    """Run the service inside an application, which starts even if the store cannot be used, with 503 until it can."""
+    """Run the service inside an application that has a lifespan.
+
+    The application starts even if the store cannot be used: requests get 503 until it can.
+    """
     starting = None
     try:
         await service.start_if_needed()

@@ -330,7 +330,11 @@ def without_secrets(url: str) -> str:
 
 
 def load_settings(**given: Any) -> Settings:
-    """Return the settings; a `ConfigurationError` names the setting that is not valid, and never shows its value."""
+    """Return the settings.
+
+    Raises:
+        ConfigurationError: A value is not valid; the text names the setting and never shows its value.
+    """
     try:
         settings = Settings(**given)
     except ValidationError as error:
@@ -346,7 +350,8 @@ def unknown_variables(environment: Iterable[str]) -> Iterator[str]:
     """Yield a sentence on each variable that has our prefix and is none of ours, with the most similar one."""
     known = {*map(str.upper, Settings.model_fields), *_OF_CLIENTS}
     for variable in sorted(environment):
-        prefix, name = variable.upper()[: len(ENV_PREFIX)], variable.upper()[len(ENV_PREFIX) :]
+        prefix = variable.upper()[: len(ENV_PREFIX)]
+        name = variable.upper()[len(ENV_PREFIX) :]
         if prefix == ENV_PREFIX and name not in known:
             meant = get_close_matches(name, known, 1)
             yield f"{variable} is no setting" + (f"; {ENV_PREFIX}{meant[0]} may be meant" if meant else "")

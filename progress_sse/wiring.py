@@ -44,7 +44,11 @@ EXPIRY_MARGIN_S: Final = 3600
 
 
 def make_backend(settings: Settings) -> FullBackend:
-    """Return the backend that the setting `store` names, not yet opened, if it fits the other settings."""
+    """Return the backend that the setting `store` names, not yet opened.
+
+    Raises:
+        ConfigurationError: There is none for it, or it does not fit the other settings.
+    """
     limits = StorageLimits(
         settings.history, settings.history_bytes, settings.max_sessions, settings.log_lines, settings.log_bytes
     )
@@ -73,7 +77,11 @@ def _redis_backend(settings: Settings, limits: StorageLimits) -> FullBackend:
 
 
 def make_rate_limiter(settings: Settings) -> "RateLimiter":
-    """Return the limiter of the rates in the settings; servers that share a Redis count together."""
+    """Return the limiter of the rates in the settings; servers that share a Redis count together.
+
+    Raises:
+        ConfigurationError: A rate is not valid, or the package that counts is not installed.
+    """
     with from_extra("rates", "limits", need="Rates need"):
         from progress_sse.auth.rate_limits import RateLimiter, parse_rate
     publish, read = (parse_rate(name, getattr(settings, name)) for name in ("publish_rate", "read_rate"))
@@ -84,7 +92,11 @@ def make_rate_limiter(settings: Settings) -> "RateLimiter":
 
 
 def served_folder(settings: Settings) -> Path | None:
-    """Return the folder of the setting `www`, if there is one, and no file with secrets lies below it."""
+    """Return the folder of the setting `www`, if there is one.
+
+    Raises:
+        ConfigurationError: A file with secrets lies below it: the store, or the key of the tokens.
+    """
     if settings.www is None:
         return None
     secrets = {"store": settings.store.removeprefix(SQLITE_PREFIX) if settings.store.startswith(SQLITE_PREFIX) else ""}
@@ -109,7 +121,11 @@ def _rate_storage(settings: Settings) -> "tuple[Storage, Callable[[], Awaitable[
 
 
 def read_hooks_text(settings: Settings) -> str:
-    """Return the text of the file that the setting `hooks` names, if it has no mistake; empty without the setting."""
+    """Return the text of the file that the setting `hooks` names; empty without the setting.
+
+    Raises:
+        ConfigurationError: The file cannot be read, or has a mistake.
+    """
     if settings.hooks is None:
         return ""
     from progress_sse.notices.hooks_file import load_hooks, read_hooks_file
@@ -134,7 +150,11 @@ def make_notifier(settings: Settings, store: ProgressStore, clock: Clock, hooks_
 
 
 def make_workflows(settings: Settings) -> Workflows:
-    """Return the workflows of the setting `steps_file`, or the shipped one; a suffix `.json` means JSON."""
+    """Return the workflows of the setting `steps_file`, or the shipped one; a suffix `.json` means JSON.
+
+    Raises:
+        ConfigurationError: The file cannot be read, or its content is not valid.
+    """
     path = settings.steps_file
     if path is None:
         return Workflows()

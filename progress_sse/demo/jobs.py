@@ -31,7 +31,13 @@ FLUSH_S: Final = 0.3
 
 
 class Run(NamedTuple):
-    """One run of a job, from number 1: a session of its own, at the server of a URL."""
+    """One run of a job: a session of its own, as any job of a user has.
+
+    Attributes:
+        job: The name of the job.
+        number: Its number, from 1.
+        url: The server that it reports to.
+    """
 
     job: str
     number: int
@@ -163,7 +169,11 @@ EXPORT_STEPS: Final = (
 
 
 class Asked:
-    """What readers have asked of a run."""
+    """What readers have asked of a run.
+
+    Attributes:
+        is_cancelled: Whether one has asked to cancel it.
+    """
 
     def __init__(self) -> None:
         self.is_cancelled = False
@@ -184,7 +194,11 @@ class Asked:
 
 
 async def run_export(run: Run) -> None:
-    """Collect, compress and upload; the upload breaks off at its first attempt. Readers may end it by `Cancelled`."""
+    """Collect, compress and upload; the upload breaks off at its first attempt.
+
+    Raises:
+        Cancelled: A reader has asked for that.
+    """
     async with run.progress(
         steps=EXPORT_STEPS,
         title="Export of 1,200 photos",
@@ -310,7 +324,13 @@ KEPT_RUNS: Final = 6
 
 
 class Job(NamedTuple):
-    """A job that runs again and again; `at_first` is how many runs there are at once at the start."""
+    """A job that runs again and again.
+
+    Attributes:
+        name: It begins the ids of the sessions.
+        run: Runs it once.
+        at_first: How many runs there are at once at the start.
+    """
 
     name: str
     run: Callable[[Run], Awaitable[None]]
@@ -326,7 +346,13 @@ JOBS: Final = (
 
 
 async def run_repeatedly(job: Job, url: str, client: httpx.AsyncClient) -> None:
-    """Run a job for ever, each time in its own session: first `agent-1`, then `agent-2`. Old ones are removed."""
+    """Run a job for ever, each time in its own session: first `agent-1`, then `agent-2`.
+
+    Args:
+        job: The job.
+        url: The server to which it reports.
+        client: Removes old sessions from there.
+    """
     first = range(1, job.at_first + 1)
     await asyncio.gather(*(_run(job, number, url) for number in first))
     for number in itertools.count(job.at_first + 1):

@@ -121,6 +121,8 @@ def make_app(service: ProgressService) -> Starlette:
 
 
 def _by_own_page(fault: Callable[[], Response]) -> Callable[[Request], Awaitable[Response]]:
+    """Refuse requests of other origins' pages."""
+
     async def endpoint(request: Request) -> Response:
         own = f"{request.url.scheme}://{request.url.netloc}"  # No cookie is needed, and so no TLS either.
         return Response(status_code=403) if is_cross_site(request, [own]) else fault()
@@ -139,7 +141,8 @@ def _settings(host: str, port: str, folder: str) -> Settings:
 
 
 async def _serve(settings: Settings) -> None:
-    inherited, service = InheritedSockets.take(), ProgressService(settings)
+    inherited = InheritedSockets.take()
+    service = ProgressService(settings)
     assert inherited is not None, "the supervisor starts this process"
     inherited.receive_hooks()  # None: it has no setting for them.
     with listen(settings) as listener:

@@ -32,7 +32,16 @@ STOP_TIMEOUT_S: Final = 4.0
 
 
 async def run(port: int, *, opens_browser: bool, no_osc: bool) -> None:
-    """Run the demo until SIGINT or SIGTERM; port 0 takes a free one."""
+    """Run the demo until SIGINT or SIGTERM.
+
+    Args:
+        port: The port of its server; 0 takes a free one.
+        opens_browser: Whether to open its page in the user's browser.
+        no_osc: Whether to show no progress in the tab of the terminal.
+
+    Raises:
+        ConfigurationError: The port cannot be had, or the server did not start.
+    """
     task = asyncio.current_task()
     assert task is not None
     for each in (signal.SIGINT, signal.SIGTERM):
@@ -71,7 +80,7 @@ async def _run_jobs(server: "DemoServer", *, no_osc: bool) -> None:
 async def _show_in_tab(client: httpx.AsyncClient, *, no_osc: bool) -> None:
     """Show the newest export in the tab of the terminal: it has a percentage, and fails once."""
     with contextlib.closing(on_stderr(no_osc=no_osc)) as tab:
-        while not tab.is_over:
+        while not tab.is_closed:
             await asyncio.sleep(1)
             with contextlib.suppress(httpx.HTTPError, LookupError, ValueError):  # The server is away, or there is none.
                 [newest] = (await client.get("/api/progress?prefix=export-&limit=1")).json()["sessions"]
@@ -82,7 +91,11 @@ async def _show_in_tab(client: httpx.AsyncClient, *, no_osc: bool) -> None:
 def _checked(port: int) -> int:
     """Return a free port, which the server opens itself.
 
-    If this process held it, connections would wait there during a restart, and no browser would see it as it is.
+    If this process held it, connections would wait there during a restart, and no browser would see the restart as it
+    really is.
+
+    Raises:
+        ConfigurationError: The port is taken.
     """
     try:
         with socket.create_server((HOST, port)) as listener:
@@ -95,13 +108,18 @@ class DemoServer:
     """The server, which keeps its port and its database across restarts."""
 
     def __init__(self, port: int, folder: str) -> None:
+        """Prepare a server on this port, with its files in this folder."""
         self._port = _checked(port)
         self.url = f"http://{HOST}:{self._port}"
         self._arguments = ["-m", "progress_sse.demo.server", HOST, str(self._port), folder]
         self._process: ServerProcess | None = None
 
     async def start(self) -> None:
-        """Start it, and wait until it accepts connections."""
+        """Start it, and wait until it accepts connections.
+
+        Raises:
+            ConfigurationError: The port is taken, or it ended instead.
+        """
         _checked(self._port)
         self._process = await ServerProcess.start(self._arguments, None, STOP_TIMEOUT_S)
         if not await self._process.is_ready():

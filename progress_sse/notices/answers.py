@@ -19,7 +19,7 @@ MAX_ANSWER_BYTES: Final = 32_768
 MAX_READS: Final = 256
 MAX_HEADS: Final = 8
 MAX_HEAD_LINES: Final = 200
-"""Of all that a connection brings; heads before that of the answer are 1xx [RFC 9110 §15.2]."""
+"""The limits of all that a connection brings; heads before that of the answer are 1xx [RFC 9110 §15.2]."""
 
 PIECE_BYTES: Final = 4096
 """Bytes that are parsed at once: other work has its turn in between."""
@@ -44,11 +44,18 @@ class BoundedStream(httpcore.AsyncNetworkStream):
 
     def __init__(self, stream: httpcore.AsyncNetworkStream) -> None:
         self._stream = stream
-        self._bytes = self._reads = self._heads = self._lines = 0
+        self._bytes = 0
+        self._reads = 0
+        self._heads = 0
+        self._lines = 0
         self._head: bytearray | None = bytearray()
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        """Return what has come, at least a byte; a `TooLongError` once that is too much."""
+        """Return what has come, at least a byte.
+
+        Raises:
+            TooLongError: More has come than an answer needs.
+        """
         data = await self._stream.read(min(max_bytes, PIECE_BYTES), timeout)
         self._bytes += len(data)
         self._reads += 1

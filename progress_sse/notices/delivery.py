@@ -23,8 +23,10 @@ from progress_sse.notices.hooks_file import Hook
 from progress_sse.notices.schedule import Try
 
 CONNECT_S: Final = 5.0
+"""Seconds for a connection."""
+
 TRY_S: Final = 15.0
-"""Seconds for a connection, and for a whole try."""
+"""Seconds for a whole try."""
 
 NOT_SHOWN: Final = b"(not shown, as it repeats parts of the request)"
 
@@ -54,8 +56,13 @@ class Guarded(httpx.AsyncHTTPTransport):
         self._resolver.shutdown(wait=False, cancel_futures=True)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Send a request; a `NotAllowedError` if no address is allowed."""
-        url, host = request.url, request.url.raw_host.decode("ascii")  # `url.host` is another name where IDNA changed.
+        """Send a request.
+
+        Raises:
+            NotAllowedError: No address of the name is allowed.
+        """
+        url = request.url
+        host = url.raw_host.decode("ascii")  # `url.host` is another name where IDNA changed.
         refused: Exception = NotAllowedError(f"{host} has no address that a hook may reach")
         for address in await self._addresses(url, host):
             request.url = url.copy_with(host=address)
@@ -88,7 +95,11 @@ class Deliverer:
     """Sends requests to one receiver. It writes no log of its own: URLs and headers may hold secrets."""
 
     def __init__(self, hook: Hook) -> None:
-        """Raise a `ConfigurationError` where the environment names a proxy that cannot be used."""
+        """Prepare the connections; the environment may name a proxy.
+
+        Raises:
+            ConfigurationError: The environment names a proxy that cannot be used.
+        """
         self._hook = hook
         verify = httpx.create_ssl_context() if hook.ca is None else ssl.create_default_context(cadata=hook.ca)
         proxy = environment_proxy(hook.url) if hook.uses_proxy else None
@@ -110,13 +121,15 @@ class Deliverer:
     async def send(self, notice_id: str, body: bytes, *, reads_body: bool = False) -> Try:
         """Make one try, which ends as soon as the head of the answer is there, or the beginning of its body is read."""
         began = time.monotonic()
-        status, error = 0, ""
+        status = 0
+        error = ""
         retry_after: float | None = None
         content = b""
         try:
             async with asyncio.timeout(TRY_S):
                 response = await self._transport.handle_async_request(self._request(notice_id, body))
-                status, retry_after = response.status_code, retry_after_s(response.headers)
+                status = response.status_code
+                retry_after = retry_after_s(response.headers)
                 try:
                     if reads_body:
                         content = self._shown(await read_head(response))
@@ -137,7 +150,8 @@ class Deliverer:
         return NOT_SHOWN if repeats(content.decode(errors="replace"), self._hook.url, values) else content
 
     def _request(self, notice_id: str, body: bytes) -> httpx.Request:
-        hook, timestamp = self._hook, str(int(time.time()))
+        hook = self._hook
+        timestamp = str(int(time.time()))
         signed = b".".join((notice_id.encode(), timestamp.encode(), body))
         signatures = (f"v1,{b64encode(digest(secret, signed, sha256)).decode()}" for secret in hook.secrets)
         headers = [

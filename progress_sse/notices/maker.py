@@ -40,7 +40,8 @@ class NoticeMaker:
         session = outcome.session
         assert session is not None
         session_id = session.progress.session_id
-        state, labels = state_of(session.progress), session.details.labels
+        state = state_of(session.progress)
+        labels = session.details.labels
         hooks = [hook for hook in self._hooks if hook.wanted.matches(session_id, state, labels)]
         page = None if self._public_url is None else f"{self._public_url}/s/{quote(session_id, safe='')}"
         step = outcome.steps[0] if len(outcome.steps) == 1 else None
@@ -78,8 +79,10 @@ class PushNoticeMaker:
         session = outcome.session
         if not events or session is None:
             return ()
-        event, made_ms = events[-1], int(now.timestamp() * 1000)
-        session_id, updated_at = session.progress.session_id, session.progress.updated_at
+        event = events[-1]
+        made_ms = int(now.timestamp() * 1000)
+        session_id = session.progress.session_id
+        updated_at = session.progress.updated_at
         notices: list[Notice] = []
         for each in session.details.subscriptions:
             queue = self._queue_of(each.endpoint)

@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-LOOK_S: Final = 5.0
+HOOKS_POLL_S: Final = 5.0
 """Seconds until a hook that another server has turned off gets no more notices from this one."""
 
 LOOKS_PER_CLEAN_UP: Final = 12
+"""How often the hooks are looked at until old notices are dropped."""
 
 RECOUNTED: Final = 100
 """Sessions whose subscriptions are counted again at each look: all within two clean-ups, as their ids must go then."""
@@ -39,7 +40,12 @@ COMMANDS_PER_MINUTE: Final = 10
 
 
 class Notifier:
-    """Sends the notices of a store, to hooks by `senders`, by their names."""
+    """Sends the notices of a store.
+
+    Attributes:
+        push: Sends them to browsers; `None` where that is off.
+        senders: Send them to hooks, by the names of these.
+    """
 
     def __init__(
         self,
@@ -76,7 +82,11 @@ class Notifier:
         await self.load(self._hooks)
 
     async def reload(self) -> None:
-        """Read the file of hooks again; a `ConfigurationError` leaves those in force that were before."""
+        """Read the file of hooks again.
+
+        Raises:
+            ConfigurationError: The file cannot be used; the hooks that were in force before stay so.
+        """
         if self._settings.hooks is not None:
             async with self._loading:
                 hooks = await asyncio.to_thread(load_hooks, self._settings.hooks)
@@ -93,10 +103,13 @@ class Notifier:
             await self._load(hooks)
 
     async def _load(self, hooks: tuple[Hook, ...]) -> None:
-        former, outbox = self.senders, self._store.backend.outbox
+        former = self.senders
+        outbox = self._store.backend.outbox
         senders = {hook.name: HookSender(hook, outbox, self._clock, self._on_off) for hook in hooks}
         await self._stop_hooks()
-        self._hooks, self.senders, self._off = hooks, senders, frozenset()
+        self._hooks = hooks
+        self.senders = senders
+        self._off = frozenset()
         self._to_turn_on = frozenset(senders)
         for name in former.keys() & senders.keys():
             senders[name].continue_from(former[name])
@@ -120,10 +133,16 @@ class Notifier:
         self._store.committer.notice_makers = makers
 
     def commanded(self, name: str) -> HookSender:
-        """Return the sender of a hook for a command of an operator; a `RateExceededError` where those are too many."""
+        """Return the sender of a hook for a command of an operator.
+
+        Raises:
+            HookNotFoundError: There is no hook of that name.
+            RateExceededError: There were too many commands within a minute.
+        """
         if name not in self.senders:
             raise HookNotFoundError
-        now_s, commands = self._clock.monotonic(), self._commands
+        now_s = self._clock.monotonic()
+        commands = self._commands
         if len(commands) == COMMANDS_PER_MINUTE and (left_s := commands[0] + 60 - now_s) > 0:
             raise RateExceededError(math.ceil(left_s))
         commands.append(now_s)
@@ -150,7 +169,7 @@ class Notifier:
     async def _look_after(self) -> None:
         """Look again and again, and drop what is old."""
         for looks in itertools.count(1):
-            await self._clock.sleep(LOOK_S)
+            await self._clock.sleep(HOOKS_POLL_S)
             try:
                 await self._look()
                 if looks % LOOKS_PER_CLEAN_UP == 0:

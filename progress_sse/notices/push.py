@@ -43,19 +43,22 @@ LIFETIME_S: Final = 86_400
 """Seconds after its transition in which a message is of use."""
 
 MAX_SUBSCRIPTIONS: Final = 20_000
-"""That a server keeps of those that it took since its start."""
+"""Subscriptions that a server keeps of those that it took since its start."""
 
 PAUSE_S: Final = 30.0
-"""For which a vendor that has too many requests, and does not say for how long, gets none."""
+"""Seconds for which a vendor that has too many requests, and does not say for how long, gets none."""
 
 LOG_EVERY_S: Final = 3600.0
+"""Seconds between two warnings of refusals of one vendor."""
+
 MAX_REASON_CHARS: Final = 200
+"""Characters of such a refusal that are logged."""
 
 KEY_NAME: Final = "push-key"
 """The name under which a store keeps the key pair."""
 
 KEPT_ENDPOINTS: Final = 1000
-"""Of a vendor, those whose newest try was delivered."""
+"""Endpoints of a vendor that are remembered, since their newest try was delivered."""
 
 # Stricter than the parser: a name of any other form fails at each try, or is read otherwise elsewhere.
 _LABEL: Final = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
@@ -83,7 +86,8 @@ class Vendors:
             url = httpx.URL(endpoint)
         except httpx.InvalidURL:
             return None
-        host, port = url.raw_host.decode("ascii"), url.port
+        host = url.raw_host.decode("ascii")
+        port = url.port
         found = (each for each in self.hosts if _is_below(host, port, each))
         host = next(found, "")
         return f"push:{host}" if host else None
@@ -155,7 +159,8 @@ class PushDeliverer:
             async with asyncio.timeout(TRY_S):
                 request = self._request(notice, left_s)
                 response = await self._transport.handle_async_request(request)
-                status, wait_s = response.status_code, retry_after_s(response.headers)
+                status = response.status_code
+                wait_s = retry_after_s(response.headers)
                 try:
                     if status in _REFUSED:
                         await self._log(notice, request.headers["Authorization"], response)
@@ -186,7 +191,8 @@ class PushDeliverer:
             )
 
     def _request(self, notice: PushNotice, left_s: int) -> httpx.Request:
-        subscription, url = notice.subscription, httpx.URL(notice.subscription.endpoint)
+        subscription = notice.subscription
+        url = httpx.URL(subscription.endpoint)
         origin = f"{url.scheme}://{url.netloc.decode('ascii')}"
         headers = {
             "Authorization": self._key.authorization(origin, self._contact),
@@ -210,7 +216,11 @@ class Push:
     """Push as a running server offers it: the `key` that browsers subscribe to, and the `vendors` they may have."""
 
     def __init__(self, store: ProgressStore, clock: Clock, settings: Settings) -> None:
-        """Read the files of the settings; a `ConfigurationError` names what is wrong."""
+        """Read the files of the settings.
+
+        Raises:
+            ConfigurationError: A file cannot be used; the text names the setting.
+        """
         self.vendors = Vendors(settings.push_hosts)
         self._store = store
         self._clock = clock
@@ -225,13 +235,21 @@ class Push:
 
     @property
     def key(self) -> PushKey:
-        """The key pair; a `StoreUnavailableError` until the store has given one."""
+        """The key pair.
+
+        Raises:
+            StoreUnavailableError: The store has not given one yet.
+        """
         if self._key is None:
             raise StoreUnavailableError
         return self._key
 
     def check(self, endpoint: str, p256dh: str, auth: str) -> None:
-        """Refuse what no browser of the vendors has by an `InvalidRequestError`."""
+        """Check the endpoint and the keys of a subscription.
+
+        Raises:
+            InvalidRequestError: No browser of the vendors has such ones.
+        """
         if self.vendors.queue_of(endpoint) is None:
             raise InvalidRequestError("endpoint: must be one of a vendor that this server sends to.")
         try:
@@ -241,7 +259,11 @@ class Push:
             raise InvalidRequestError("keys: must be a point of P-256 and 16 bytes, as base64url.") from error
 
     async def subscribe(self, session_id: str, subscription: Subscription) -> None:
-        """Subscribe a browser to a session; a `StoreFullError` where that would be one too many."""
+        """Subscribe a browser to a session.
+
+        Raises:
+            StoreFullError: That would be one too many.
+        """
         await self._count(session_id)
         await self.recount(2)
         if sum(self._subscribed.values()) >= MAX_SUBSCRIPTIONS:
@@ -273,7 +295,8 @@ class Push:
             self._key = PushKey(await outbox.keep(KEY_NAME, PushKey.generate()))
         senders: dict[str, Sender] = {}
         for vendor in self.vendors.hosts:
-            queue, transport = f"push:{vendor}", transport_of(self._verify)
+            queue = f"push:{vendor}"
+            transport = transport_of(self._verify)
             deliverer = PushDeliverer(vendor, self._key, self._contact, transport, self._is_wanted, self._on_gone)
             senders[queue] = Sender(queue, deliverer, outbox, self._clock, PUSH_TRIES)
         return senders

@@ -13,18 +13,29 @@ DELAYS_MS: Final = tuple(1000 * each for each in (0, 5, 300, 1_800, 7_200, 18_00
 """Before each try of a notice, since the one before; the first is at once."""
 
 JITTER: Final = 0.1
-FAILURES_OF_DOWN: Final = 8
-PROBE_PAUSES_MS: Final = (30_000, 60_000, 120_000, 240_000, 300_000)
-MAX_RETRY_AFTER_MS: Final = 3_600_000
+"""The part of a delay by which it is made longer or shorter at random, at most."""
 
+FAILURES_OF_DOWN: Final = 8
+"""Outages in a row after which a receiver counts as down."""
+
+PROBE_PAUSES_MS: Final = (30_000, 60_000, 120_000, 240_000, 300_000)
+"""Milliseconds before each try to a receiver that is down; the last pause is repeated."""
+
+MAX_RETRY_AFTER_MS: Final = 3_600_000
+"""The longest `Retry-After` that is obeyed, in milliseconds."""
 
 SendResult: TypeAlias = Literal["delivered", "failed", "dead"]
 
 
 class Try(NamedTuple):
-    """What a try came to: a status, or an error, in so many milliseconds.
+    """What a try came to.
 
     Attributes:
+        status: The HTTP status of the answer; 0 without one.
+        error: Why there is no answer; empty with one.
+        duration_ms: How many milliseconds the try took.
+        retry_after_s: Seconds after which the receiver wants the next try; `None` if it names none.
+        body: The beginning of the answer's body, where it was read.
         verdict: What becomes of the notice, where the status does not decide that.
         is_of_notice: Whether the fault may be of this notice alone; it says nothing about the receiver.
     """
@@ -82,7 +93,8 @@ class Receiver:
         if not tried.is_of_notice:
             self._outages = self._outages + 1 if tried.is_outage else 0
         if tried.has_succeeded:
-            self._probes, self._probe_at_ms = 0, 0
+            self._probes = 0
+            self._probe_at_ms = 0
             return "delivered"
         asked_ms = 0.0
         if tried.status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):

@@ -22,12 +22,13 @@ logger = logging.getLogger(__name__)
 
 HOOK_TRIES: Final = 8
 PUSH_TRIES: Final = 32
-"""How many notices of a queue are under way at most."""
+"""How many notices of a queue are under way at most: of a hook, and of a vendor."""
 
-LOOK_S: Final = 1.0
+OUTBOX_POLL_S: Final = 1.0
 """Seconds between two looks at the outbox: other processes commit notices, and the clock may be set."""
 
 KEPT_TRIES: Final = 50
+"""Tries to a hook that are kept for its operator."""
 
 ReceiverState = Literal["up", "down", "off"]
 
@@ -102,7 +103,7 @@ class Sender:
                 wait_s = await self._send_due()
             except ProblemError as error:
                 logger.info("notices for %s wait for the store: %s", self.queue, error)
-                wait_s = LOOK_S
+                wait_s = OUTBOX_POLL_S
             pause = asyncio.ensure_future(self._clock.sleep(wait_s))
             woken = asyncio.ensure_future(self._woken.wait())
             try:
@@ -113,18 +114,19 @@ class Sender:
 
     async def _send_due(self) -> float:
         """Begin the tries that are due, and return for how many seconds to wait then."""
-        now_ms, receiver = self.now_ms, self.receiver
+        now_ms = self.now_ms
+        receiver = self.receiver
         room = self._most_tries - len(self._under_way)
         if receiver.is_down:
             room = 0 if self._under_way else 1
         if self.is_off or not room or receiver.next_try_ms > self._at_ms:
-            return LOOK_S
+            return OUTBOX_POLL_S
         for taken in await self._outbox.take(self.queue, now_ms, room):
             task = asyncio.get_running_loop().create_task(self._try(taken))
             self._under_way[task] = taken
             task.add_done_callback(self._end)
         wake_at_ms = await self._outbox.wake_at_ms(self.queue, now_ms)
-        return min(LOOK_S, max(0.0, (wake_at_ms - now_ms) / 1000))
+        return min(OUTBOX_POLL_S, max(0.0, (wake_at_ms - now_ms) / 1000))
 
     def _end(self, task: asyncio.Task[None]) -> None:
         del self._under_way[task]
@@ -191,7 +193,9 @@ class HookSender(Sender):
 
     def continue_from(self, former: "HookSender") -> None:
         """Go on counting where the sender before a reload ended; and waiting, if its hook is the same."""
-        self.results, self.last_success, self.tries = former.results, former.last_success, former.tries
+        self.results = former.results
+        self.last_success = former.last_success
+        self.tries = former.tries
         if self.hook == former.hook:
             self.receiver = former.receiver
 

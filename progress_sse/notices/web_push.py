@@ -37,7 +37,11 @@ def base64url(data: bytes) -> str:
 
 
 def from_base64url(text: str, length: int) -> bytes:
-    """Return the bytes that a text stands for; `ValueError` if it does not have that many."""
+    """Return the bytes that a text stands for.
+
+    Raises:
+        ValueError: It is not base64url, or does not have that many bytes.
+    """
     data = b64decode(text.rstrip("=") + "=" * (-len(text.rstrip("=")) % 4), b"-_", validate=True)
     if len(data) != length:
         raise ValueError(f"must be {length} bytes as base64url")
@@ -45,15 +49,21 @@ def from_base64url(text: str, length: int) -> bytes:
 
 
 def check_key(text: str) -> str:
-    """Return the text if it is a browser's public key; a `ValueError` if it is no point of P-256."""
+    """Return the text if it is a browser's public key.
+
+    Raises:
+        ValueError: It is no point of P-256.
+    """
     ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), from_base64url(text, KEY_BYTES))
     return text
 
 
 def encrypt(plaintext: bytes, p256dh: str, auth: str) -> bytes:
     """Return a padded message as one record of `aes128gcm` [RFC 8188], which only the browser can read."""
-    browser_key, secret = from_base64url(p256dh, KEY_BYTES), from_base64url(auth, AUTH_BYTES)
-    own, salt = ec.generate_private_key(ec.SECP256R1()), os.urandom(16)
+    browser_key = from_base64url(p256dh, KEY_BYTES)
+    secret = from_base64url(auth, AUTH_BYTES)
+    own = ec.generate_private_key(ec.SECP256R1())
+    salt = os.urandom(16)
     browser = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), browser_key)
     own_key = _point(own)
 
@@ -77,7 +87,11 @@ class PushKey:
     """The key pair of a server, or of all servers of a store: browsers subscribe to it, and vendors know it by it."""
 
     def __init__(self, pem: bytes) -> None:
-        """Read a private key; a `ValueError` if it is none of P-256."""
+        """Read a private key.
+
+        Raises:
+            ValueError: It is none of P-256.
+        """
         key = load_pem_private_key(pem, None)
         if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
             raise ValueError("is no private key of P-256")

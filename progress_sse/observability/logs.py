@@ -32,11 +32,15 @@ _ESCAPES: Final = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def configure(level: "LogLevel", log_format: "LogFormat", stream: TextIO) -> None:
-    """Log to `stream`: records of our own code from `level` on, those of other packages from `warning` on."""
+    """Log to `stream`: records of our own code from `level` on, those of other packages from `warning` on.
+
+    Raises:
+        ConfigurationError: The format needs a package that is not installed.
+    """
     handler = RateLimitedHandler(stream)
     handler.setFormatter(TextFormatter(_TEXT) if log_format == "text" else _json_formatter())
-    own, others = getattr(logging, level.upper()), logging.WARNING
-    logging.basicConfig(handlers=[handler], level=max(own, others))
+    own = getattr(logging, level.upper())
+    logging.basicConfig(handlers=[handler], level=max(own, logging.WARNING))
     logging.getLogger("progress_sse").setLevel(own)
 
 
@@ -60,6 +64,7 @@ class TextFormatter(logging.Formatter):
 
 
 def _truncate(record: logging.LogRecord) -> logging.LogRecord:
+    """Return a copy in which each text is cut to its limit."""
     truncated = copy(record)
     vars(truncated).update(
         {name: _cut_value(value) for name, value in vars(record).items() if name not in ("msg", "exc_text")}
@@ -69,7 +74,8 @@ def _truncate(record: logging.LogRecord) -> logging.LogRecord:
         truncated.args = tuple(map(_cut_value, args))
     elif args:
         truncated.args = {name: _cut_value(value) for name, value in args.items()}
-    truncated.msg, truncated.args = _cut(truncated.getMessage(), MAX_TEXT_CHARS), None
+    truncated.msg = _cut(truncated.getMessage(), MAX_TEXT_CHARS)
+    truncated.args = None
     if record.exc_info and record.exc_info[0] is not None:
         truncated.exc_text = _cut(logging.Formatter().formatException(record.exc_info), MAX_TEXT_CHARS)
         truncated.exc_info = None
@@ -119,7 +125,8 @@ class RateLimitedHandler(logging.StreamHandler[TextIO]):
             self.write_counts()
             self._window_ends_at = now + WINDOW_S
         location = (record.name, record.levelno, record.pathname, record.lineno)
-        count = self._counts[location] = self._counts.get(location, 0) + 1
+        count = self._counts.get(location, 0) + 1
+        self._counts[location] = count
         if count <= MAX_RECORDS:
             super().emit(record)
             return
@@ -140,7 +147,8 @@ class RateLimitedHandler(logging.StreamHandler[TextIO]):
                 summary = copy(record)
                 # Formatted later, with the record's values.
                 summary.msg = f"{self._counts[location] - MAX_RECORDS} more like: {record.msg}"
-                summary.exc_info = summary.exc_text = None
+                summary.exc_info = None
+                summary.exc_text = None
                 super().emit(summary)
             self._counts.clear()
             self._suppressed.clear()

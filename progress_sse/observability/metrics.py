@@ -81,7 +81,13 @@ HELP: Final[Mapping[str, str]] = {
 def exposition(
     service: ProgressService, sessions: Mapping[SessionStatus, int] | None, accept: str
 ) -> tuple[bytes, str]:
-    """Return all metrics and their media type, as `accept` asks; `sessions` of `None`: the store does not answer."""
+    """Return all metrics and their media type, in the format that an `Accept` asks for.
+
+    Args:
+        service: The service that they describe.
+        sessions: The number of sessions by status; `None` where the store does not answer.
+        accept: The client's `Accept` header; empty for the plain text format.
+    """
     try:
         encode, media_type = choose_encoder(accept)
     except (TypeError, ValueError):  # The `Accept` header is malformed.
@@ -95,6 +101,8 @@ def families(service: ProgressService, sessions: Mapping[SessionStatus, int] | N
 
 
 class _Metrics(Collector):
+    """The metrics of a service at this moment."""
+
     def __init__(self, service: ProgressService, sessions: Mapping[SessionStatus, int] | None) -> None:
         self._service = service
         self._sessions = sessions
@@ -119,7 +127,8 @@ class _Metrics(Collector):
         yield from ProcessCollector(registry=None).collect()
 
     def _stream_metrics(self) -> Iterator[Metric]:
-        streams, hub = self._service.streams, self._service.streams.hub
+        streams = self._service.streams
+        hub = streams.hub
         yield _gauge("streams", len(streams))
         yield _gauge("subscribers", hub.subscription_count)
         yield _gauge("followed_sessions", hub.channel_count)

@@ -9,7 +9,7 @@ from progress_sse.core.durations import to_the_tenth
 from progress_sse.story.headline import failure_of_whole, headline, links, status_line, title
 from progress_sse.story.observed_session import ObservedSession, shown_percentage
 from progress_sse.story.plain_text import one_line
-from progress_sse.story.session_state import SessionState, is_over
+from progress_sse.story.session_state import SessionState, has_ended
 from progress_sse.story.step_words import counted, failed_parts, state_of
 from progress_sse.story.steps import Step, elapsed_s, is_idle, is_stalled, started_at
 from progress_sse.story.time_left import LATE, has_percentage, time_left
@@ -25,6 +25,9 @@ class Pace:
 
     Where the total is known, a line is due with each 5 %. Otherwise, or with another message, it is due after a pause
     of 5 % of the time that the step has run, but of a minute at most.
+
+    Attributes:
+        said: Each step as a line showed it last, by its number.
     """
 
     def __init__(self) -> None:
@@ -33,7 +36,8 @@ class Pace:
 
     def is_early(self, step: Step, now_s: float) -> bool:
         """Return whether a line would say only how far a step is, and is not due; else it counts as written."""
-        before, number = self.said.get(step["step"]), step["step"]
+        number = step["step"]
+        before = self.said.get(number)
         if before is None or step["status"] != "running" or _run(before) != _run(step):
             self._counted_at_s.pop(number, None)
         else:
@@ -50,7 +54,8 @@ def _run(step: Step) -> tuple[object, ...]:
 
 
 def _is_due(before: Step, step: Step, waited_s: float, now_s: float) -> bool:
-    share, pause_s = _share(step), min(_LONGEST_PAUSE_S, elapsed_s(step, now_s) / _SHARES)
+    share = _share(step)
+    pause_s = min(_LONGEST_PAUSE_S, elapsed_s(step, now_s) / _SHARES)
     if share != _share(before):
         return waited_s >= 1
     return waited_s >= max(1, pause_s) and (share is None or before["message"] != step["message"])
@@ -86,7 +91,7 @@ def changes(
     yield from _growth(before, after)
     yield from step_lines(after, now_s, pace, zone)
     yield from _time_line(before, after, now_s, zone)
-    if is_over(state) and not (before and is_over(before.state) and not after.begins_afresh):
+    if has_ended(state) and not (before and has_ended(before.state) and not after.begins_afresh):
         yield from _end(state, server_url, now_s)
     if has_changed(before.state if before else None, state) and request_sentence(state):
         yield request_sentence(state)
@@ -107,7 +112,8 @@ def step_lines(after: ObservedSession, now_s: float, pace: Pace, zone: tzinfo | 
     of_total = "" if state.get("open_ended") else f"/{state['total_steps']}"
     for step in state["steps"]:
         known = pace.said.get(step["step"])
-        description, failures = _description(known, step, now_s, zone), _new_failures(known, step)
+        description = _description(known, step, now_s, zone)
+        failures = _new_failures(known, step)
         if not (description or failures) or pace.is_early(step, now_s):
             continue
         place = f"{_percent(after, now_s)}{step['step']}{of_total} {step['name']}"
@@ -182,7 +188,13 @@ REMINDER: Final = 2
 
 
 class Reminded(NamedTuple):
-    """The last reminders: how many seconds the worker was silent, and whether the job took too long, or ran no step."""
+    """The last reminders.
+
+    Attributes:
+        silent_s: How many seconds the worker had been silent at the last one.
+        is_late: Whether one said that the job takes too long.
+        is_idle: Whether one said that no step runs.
+    """
 
     silent_s: float = 0.0
     is_late: bool = False
@@ -193,7 +205,8 @@ def reminders(
     reminded: Reminded, session: ObservedSession, sign: LifeSign | None, now_s: float
 ) -> tuple[list[str], Reminded]:
     """Return the lines that are due, and the state of the reminders after them; a new silence begins anew."""
-    lines, silent_s = list[str](), reminded.silent_s
+    lines: list[str] = []
+    silent_s = reminded.silent_s
     if sign is None or sign.kind == "stalled":  # A step that stalls is a change, and has a line.
         silent_s = 0
     elif sign.silent_s >= REMINDER * silent_s:

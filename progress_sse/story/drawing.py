@@ -10,7 +10,7 @@ from unicodedata import east_asian_width
 from progress_sse.story.headline import absence, conclusion, failures, links, status_line, title
 from progress_sse.story.observed_session import ObservedSession, observed, shown_percentage
 from progress_sse.story.plain_text import one_line
-from progress_sse.story.session_state import SessionState, is_over
+from progress_sse.story.session_state import SessionState, has_ended
 from progress_sse.story.step_words import all_failed_parts, counted_steps, details, spent, state_of
 from progress_sse.story.steps import Step, is_idle, is_stalled, steps_in
 from progress_sse.story.time_left import has_percentage, percentage
@@ -44,7 +44,7 @@ def _lines(state: SessionState, now_s: float, server_url: str, zone: tzinfo | No
         yield sign.text
     if asked := request_sentence(state):
         yield asked
-    if is_over(state):
+    if has_ended(state):
         for failure in failures(state):
             yield from failure.lines()
         yield from links(state, server_url)
@@ -69,7 +69,8 @@ HIDDEN: Final = TabState(0)
 
 def tab_state(session: ObservedSession, now_s: float) -> TabState:
     """Return what the tab shows of a session; a pause where the worker may be dead, or runs no step."""
-    state, sign = session.state, life_sign(session.state, session.reported_s, now_s)
+    state = session.state
+    sign = life_sign(state, session.reported_s, now_s)
     if state["status"] in ("completed", "not_found"):
         return HIDDEN
     known = shown_percentage(session, now_s) if has_percentage(state) else None
@@ -107,8 +108,10 @@ def badge(state: SessionState) -> str:
     if len(label) > MAX_LABEL_CHARS:
         label = f"{label[: MAX_LABEL_CHARS - 1].rstrip()}…"
     words, (ground, done), done_part = _right_half(state)
-    left, right = _width(label) + 2 * _PADDING, _width(words) + 2 * _PADDING
-    whole, name = left + right, escape(f"{label}: {words}")
+    left = _width(label) + 2 * _PADDING
+    right = _width(words) + 2 * _PADDING
+    whole = left + right
+    name = escape(f"{label}: {words}")
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{whole}" height="{_HEIGHT}" role="img" aria-label="{name}">'
         f"<title>{name}</title>"
@@ -124,7 +127,8 @@ def badge(state: SessionState) -> str:
 
 
 def _right_half(state: SessionState) -> tuple[str, tuple[str, str], int]:
-    status, done = state["status"], percentage(state)
+    status = state["status"]
+    done = percentage(state)
     if status == "completed":
         return "completed", _DONE, 100
     if status == "error":

@@ -45,7 +45,8 @@ def headline(state: SessionState, now_s: float, *, is_deleted: bool = False) -> 
 
 def elapsed(state: SessionState, now_s: float) -> str:
     """Return for how long a session has been running, or after what time it failed; empty where that says nothing."""
-    running_s, took = now_s - began_s(state), took_ms(state)
+    running_s = now_s - began_s(state)
+    took = took_ms(state)
     if state["status"] == "running" and running_s >= 1 and not is_idle(state, now_s):
         return f"running for {in_words(running_s)}"
     return f"after {to_the_tenth(took)}" if state["status"] == "error" and took >= 1000 else ""
@@ -70,7 +71,8 @@ def _running(state: SessionState, now_s: float) -> str:
 
 
 def _failure(state: SessionState) -> str:
-    how, failed = conclusion(state), steps_in(state, "error")
+    how = conclusion(state)
+    failed = steps_in(state, "error")
     alike = [step for step in failed if conclusion(step) == how]
     at_step = f" at step {(_last_ended(alike) if how else alike[0])['step']}" if alike else ""
     return _ENDINGS[how] + at_step
@@ -109,7 +111,8 @@ def failures(state: SessionState) -> list[Failure]:
 
 def failure_of_whole(state: SessionState) -> Failure | None:
     """Return why a session failed as a whole; `None` if its steps show that."""
-    failed, error = steps_in(state, "error"), state.get("error", "")
+    failed = steps_in(state, "error")
+    error = state.get("error", "")
     is_shown = any(step["error"] == error for step in failed) if error else bool(failed)
     if state["status"] != "error" or is_shown:
         return None
@@ -129,7 +132,8 @@ def links(state: SessionState, server_url: str) -> list[str]:
 
 
 def _link_line(label: str, url: str, server_url: str) -> str:
-    whole, text = urljoin(server_url, url), one_line(label)
+    whole = urljoin(server_url, url)
+    text = one_line(label)
     return f"{text}: {whole}" if text and text != url else whole
 
 

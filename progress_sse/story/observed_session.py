@@ -8,13 +8,15 @@ from progress_sse.story.time_left import moved, percentage
 
 
 class ObservedSession(NamedTuple):
-    """A state, as polling answers it, and what the states before it add to it.
+    """A state, and what the states before it add to it.
 
     Attributes:
+        state: As polling answers it.
         percentage: As shown when the state came. It falls only when a step is tried again or fails, or when steps are
             added.
         retried: The number of the step that is being tried again; 0: none.
         is_set_back: Whether the bar fell when that step was tried again.
+        is_deleted: Whether the session existed, and no longer does.
         begins_afresh: Whether it replaced another run.
         reported_s: When its worker last reported, by the server's time.
     """
@@ -34,7 +36,9 @@ def observed(
     """Return the session after another state, where the one before was last known to be current at `verified_s`."""
     if before is None or is_another_run(before.state, state):
         return _first(before, state, now_s)
-    retried, reported, former = _retried_step(before.state, state), percentage(state), shown_percentage(before, now_s)
+    retried = _retried_step(before.state, state)
+    reported = percentage(state)
+    former = shown_percentage(before, now_s)
     is_restarted = _is_running(state, retried)  # If not, the retry began and ended between two states.
     is_retrying = is_restarted or _is_running(state, before.retried)
     may_fall = retried or _has_grown(before.state, state) or _has_failed_since(before.state, state)
@@ -62,7 +66,8 @@ def retry_sentence(session: ObservedSession) -> str:
 
 
 def _first(before: ObservedSession | None, state: SessionState, now_s: float) -> ObservedSession:
-    is_absent, was_absent = state["status"] == "not_found", before is None or before.state["status"] == "not_found"
+    is_absent = state["status"] == "not_found"
+    was_absent = before is None or before.state["status"] == "not_found"
     is_reporting = any("progress" in step for step in state["steps"])
     return ObservedSession(
         state,
@@ -100,6 +105,7 @@ def _has_grown(before: SessionState, state: SessionState) -> bool:
 
 
 def _retried_step(before: SessionState, state: SessionState) -> int:
+    """Return the first step that was started again; 0 if none was."""
     for step in state["steps"]:
         started = started_at(_step(before, step["step"]))
         if started and started != started_at(step):

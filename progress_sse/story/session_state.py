@@ -17,7 +17,11 @@ _Shape: TypeAlias = Mapping[str, _Fits]
 
 
 def parsed(text: str | bytes) -> Any:
-    """Return the value of a JSON text; a `ValueError` if it is none, or nested too deeply."""
+    """Return the value of a JSON text.
+
+    Raises:
+        ValueError: It is not JSON, or nested too deeply.
+    """
     try:
         return json.loads(text, parse_constant=_refuse)
     except RecursionError as error:
@@ -140,7 +144,11 @@ _is_transition: Final = is_object({"session": is_object({})}, {"step": _is_step}
 
 
 def checked(value: Any, session_id: str) -> SessionState:
-    """Return a server's answer if it is the state of the session; nothing else may get to a terminal."""
+    """Return a server's answer if it is the state of the session; nothing else may get to a terminal.
+
+    Raises:
+        ValueError: It has another shape, or is another session.
+    """
     if not _is_session(value) or value["session_id"] != session_id:
         raise ValueError("not the session")
     state: SessionState = value
@@ -167,7 +175,11 @@ def _with_step(steps: list[dict[str, Any]], changed: Any) -> list[dict[str, Any]
 
 
 def folded(state: SessionState | None, transition: Any) -> SessionState:
-    """Return the state after a `step` or `session` event of another server, as `after` does, if it is one."""
+    """Return the state after a `step` or `session` event of another server, as `after` does.
+
+    Raises:
+        ValueError: It is not a transition of this state, or there is no state yet.
+    """
     if state is None:
         raise ValueError("a transition without a state")
     if not _is_transition(transition):
@@ -175,6 +187,6 @@ def folded(state: SessionState | None, transition: Any) -> SessionState:
     return checked(after(state, transition), state["session_id"])
 
 
-def is_over(state: SessionState) -> bool:
-    """Whether the session has ended; a retry of a step would still change it."""
+def has_ended(state: SessionState) -> bool:
+    """Return whether the session has ended; a retry of a step would still change it."""
     return state["status"] in ("completed", "error")

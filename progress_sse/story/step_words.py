@@ -5,7 +5,7 @@ from typing import Any, Final, TypeAlias
 
 from progress_sse.core.durations import in_words, to_the_tenth
 from progress_sse.story.plain_text import one_line
-from progress_sse.story.session_state import SessionState, is_over
+from progress_sse.story.session_state import SessionState, has_ended
 from progress_sse.story.steps import Step, elapsed_s, is_between_steps, is_stalled, steps_in
 
 Part: TypeAlias = dict[str, Any]
@@ -101,11 +101,13 @@ def _expected_ms(step: Step) -> int:
 
 def counted(step: Step) -> str:
     """Return how far a running step is, in its own units and in parts; empty if it has not reported that."""
-    progress, parts = step.get("progress"), step.get("parts")
+    progress = step.get("progress")
+    parts = step.get("parts")
     # The parts count what the progress would count; a worker that reports messages alone has counted nothing.
     if progress is None or (parts and parts["total"] is not None) or progress == {"current": 0, "total": None}:
         return parts_done(step)
-    current, total = progress["current"], progress["total"]
+    current = progress["current"]
+    total = progress["total"]
     own = f"{current:,}" if total is None else f"{current:,} / {total:,}"
     return ", ".join(filter(None, (own, parts_done(step))))
 
@@ -121,14 +123,15 @@ def steps_done(state: SessionState) -> str:
     again = sum(step.get("attempt", 1) > 1 for step in state["steps"])
     skipped = sum(step.get("conclusion") == "skipped" for step in state["steps"])
     special = (f"{again} retried" if again else "", f"{skipped} skipped" if skipped else "")
-    return SEPARATOR.join(filter(None, (counted_steps(state), *(special if is_over(state) else ()))))
+    return SEPARATOR.join(filter(None, (counted_steps(state), *(special if has_ended(state) else ()))))
 
 
 def counted_steps(state: SessionState) -> str:
     """Return how many steps have succeeded or were skipped; of a session that may get more, how many it has so far."""
-    done, total = len(steps_in(state, "success")), state["total_steps"]
+    done = len(steps_in(state, "success"))
+    total = state["total_steps"]
     steps = f"{total} {'step' if total == 1 else 'steps'}"
-    if state.get("open_ended") and not is_over(state):
+    if state.get("open_ended") and not has_ended(state):
         return f"{steps} so far"
     is_clear = state["status"] == "pending" or (state["status"] == "completed" and done == total)
     return steps if is_clear else f"{done} of {steps} done"

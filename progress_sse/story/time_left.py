@@ -17,7 +17,13 @@ UsualTimes: TypeAlias = Mapping[str, int]
 
 
 def usual_times(answer: Any) -> UsualTimes:
-    """Return what was learned of the steps of a session, from the answer of a server, which may have another shape."""
+    """Return what was learned of the steps of a session, from what a server answers about them.
+
+    Raises:
+        KeyError: The answer lacks a key.
+        TypeError: A part of it has another type.
+        ValueError: A name in it is no text, or a time is no number of milliseconds.
+    """
     usual = {each["name"]: each["learned"]["p50_ms"] for each in answer["steps"] if "learned" in each}
     if not all(is_text(name) and type(ms) is int and 0 <= ms <= MAX_SAFE_INTEGER for name, ms in usual.items()):
         raise ValueError("not the steps of a session")
@@ -76,7 +82,8 @@ def time_left(state: SessionState, now_s: float, zone: tzinfo | None = None) -> 
     end = ends(state)
     if end is None:
         return ""
-    waiting, grace_s = waiting_s(state), max(_MIN_GRACE_S, (end.p90 - began_s(state)) / _GRACE_PART)
+    waiting = waiting_s(state)
+    grace_s = max(_MIN_GRACE_S, (end.p90 - began_s(state)) / _GRACE_PART)
     if end.p90 + grace_s - now_s < (waiting if steps_in(state, "running") else 0):
         return LONGER_THAN_USUAL if state["time"]["basis"] == "history" else LONGER_THAN_EXPECTED
     # A step that takes too long does not shorten those that follow.
@@ -88,7 +95,8 @@ def time_left(state: SessionState, now_s: float, zone: tzinfo | None = None) -> 
 
 def _duration(p50: float, p90: float) -> str:
     grain = 10 if p90 <= _MOST_SECONDS else _MINUTE_S
-    low, high = _rounded(p50 / grain), math.ceil(p90 / grain)
+    low = _rounded(p50 / grain)
+    high = math.ceil(p90 / grain)
     are_near = p90 <= (1 + _MAX_APART) * p50 or low in (high, _rounded(p90 / grain))
     if are_near or p90 < grain:
         return f"{_roughly(p90)} left"

@@ -12,7 +12,10 @@ def seconds_of(timestamp: str) -> float:
 
 
 def moment(timestamp: str, now_s: float, zone: tzinfo | None = None) -> str:
-    """Return a moment of the past to the minute, with its day after half a day, and its `zone` if it is not ours."""
+    """Return a moment of the past to the minute, with its day if it was half a day ago or more.
+
+    It is a moment of the `zone`, which is named then; `None` is the zone of this machine.
+    """
     time = datetime.fromisoformat(timestamp).astimezone(zone)
     hours = f"{time:%H:%M}" + (f" {time:%Z}" if zone else "")
     return hours if now_s - time.timestamp() < HALF_DAY_S else f"{time:%b} {time.day}, {hours}"

@@ -19,10 +19,13 @@ Kind: TypeAlias = Literal["stalled", "silent", "quiet"]
 
 
 class LifeSign(NamedTuple):
-    """A sentence about a worker, whose last report was `silent_s` seconds ago.
+    """A sentence about a worker.
 
-    Its `kind` is `stalled` where it promised signs of life, and gives none; `silent` where it promised none, and its
-    step is past its limit; `quiet` where it lives, and has had nothing to report.
+    Attributes:
+        kind: `stalled`: it promised signs of life, and gives none; `silent`: it promised none, and its step is past its
+            limit; `quiet`: it lives, and has had nothing to report.
+        text: The sentence.
+        silent_s: Seconds since its last report.
     """
 
     kind: Kind
@@ -34,7 +37,8 @@ def life_sign(state: SessionState, reported_s: float, now_s: float, zone: tzinfo
     """Return the sentence about the worker of a running session; `None` while it reports, or may take its time."""
     if state["status"] != "running":
         return None
-    running, silent_s = steps_in(state, "running"), now_s - reported_s
+    running = steps_in(state, "running")
+    silent_s = now_s - reported_s
     stalled = next(filter(is_stalled, running), None)
     if stalled:
         of_step = f"step {stalled['step']}: " if len(running) > 1 else ""
@@ -88,7 +92,8 @@ def _newest(state: SessionState) -> Request | None:
 
 
 def _of_cancel(request: Request, state: SessionState) -> str:
-    running, is_over = steps_in(state, "running"), _is_over(state)
+    running = steps_in(state, "running")
+    is_over = _is_over(state)
     if request["state"] == "asked":
         if running and all(map(is_stalled, running)):
             return "Cancellation requested, but no worker is listening"
@@ -103,6 +108,7 @@ def _of_cancel(request: Request, state: SessionState) -> str:
 
 
 def _is_over(state: SessionState) -> bool:
+    """Return whether nothing is left to do: it is completed, or has failed and no step runs any more."""
     return state["status"] == "completed" or (state["status"] == "error" and not steps_in(state, "running"))
 
 

@@ -1,6 +1,7 @@
 """Direct writing: the bytes of a stream go to its connection, past ASGI. Our own server offers this with each request.
 
-A middleware that buffers responses takes the extension out of the scope, and the stream goes by ASGI.
+Under any other server the application finds no such extension, and the stream goes by ASGI. The same holds behind a
+middleware that buffers responses and so takes the extension out of the scope.
 """
 
 import asyncio

@@ -28,9 +28,16 @@ Watcher: TypeAlias = Callable[[Record | None], None]
 
 
 class Channel(Publisher):
-    """One session, as the subscribers in this process see it; open once it listens, and has loaded it or found none."""
+    """One session, as the subscribers in this process see it.
+
+    Attributes:
+        record: The session as it was last known; `None` if there is none, or before it is loaded.
+        watchers: Called with the session after each change.
+        is_open: Whether it listens and has loaded the session, or has found that there is none.
+    """
 
     def __init__(self, session_id: str, delivery: Delivery, on_unused: Callable[[], object]) -> None:
+        """Start without the session's record; `open` loads it."""
         super().__init__(session_id, _absent_position(session_id), delivery, on_unused)
         self.record: Record | None = None
         self._is_gone = False
@@ -52,7 +59,7 @@ class Channel(Publisher):
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing of the session is left to do."""
+        """Whether nothing of the session is left to do: it is completed, or in error with no step running."""
         return self.record is not None and is_over(self.record.status, self.record.session.progress.steps)
 
     @property
@@ -121,7 +128,8 @@ class Channel(Publisher):
         self._notification_count += 1
         if self._feed is not None:
             self._feed.flush()  # These lines came before.
-        before, record = self.position.epoch, notification.record
+        before = self.position.epoch
+        record = notification.record
         if record is None:
             if self.record is not None:
                 self._is_gone = True
@@ -148,7 +156,9 @@ class Channel(Publisher):
                 self._counts.resyncs["gap"] += len(self.subscriptions)
             self._reset_to(record)
             return
-        self.record, self.position, self._snapshot = record, record.position, None
+        self.record = record
+        self.position = record.position
+        self._snapshot = None
         for entry in entries[-missing:]:
             frame = self._transition(entry)
             self._keep(frame)
@@ -161,7 +171,8 @@ class Channel(Publisher):
             self._tail_bytes -= len(self._tail.popleft().data)
 
     def _reset_to(self, record: Record | None) -> None:
-        self.record, self._snapshot = record, None
+        self.record = record
+        self._snapshot = None
         self.position = record.position if record else _absent_position(self.session_id)
         self._keep_only(())
         if self.subscriptions:
@@ -226,6 +237,7 @@ class Channel(Publisher):
             return missed
 
     def _merge(self, position: Position, entries: Sequence[LogEntry]) -> list[Frame] | None:
+        """Join the entries that the store returned with the frames that arrived since; `None` if some are missing."""
         if not self.has_passed(position):
             return None
         replayed = [self._transition(entry) for entry in entries if entry.offset <= self.position.offset]

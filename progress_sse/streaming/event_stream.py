@@ -172,6 +172,7 @@ class EventStream(asyncio.BaseProtocol):
             logger.debug("a stream ended: %r", errors.exceptions)
 
     async def _body(self) -> AsyncIterator[bytes]:
+        """Yield the frames that wait, until the stream ends."""
         subscriber = self._subscriber
         self._has_more = asyncio.Event()
         if not subscriber.is_closed:  # The stream may have ended while the head was under way.
@@ -216,8 +217,10 @@ class EventStream(asyncio.BaseProtocol):
 
     def _subscribe_nowait(self) -> Mapping[str, ResumePoint | None]:
         """Subscribe to the sessions that need no read of the store; return the others."""
-        subscribe_nowait, subscriber = self._registry.hub.subscribe_nowait, self._subscriber
-        resume_points, self._resume_points = self._resume_points, {}
+        subscribe_nowait = self._registry.hub.subscribe_nowait
+        subscriber = self._subscriber
+        resume_points = self._resume_points
+        self._resume_points = {}
         return {
             session_id: resume_point
             for session_id, resume_point in resume_points.items()
@@ -226,7 +229,8 @@ class EventStream(asyncio.BaseProtocol):
 
     async def _subscribe_all(self, resume_points: Mapping[str, ResumePoint | None]) -> None:
         """Subscribe to these sessions concurrently: one that fails or takes long does not delay the others."""
-        hub, subscriber = self._registry.hub, self._subscriber
+        hub = self._registry.hub
+        subscriber = self._subscriber
         subscribing = [self._repeat(hub.subscribe, subscriber, *each) for each in resume_points.items()]
         if len(subscribing) == 1:  # The usual case, which saves a task for each of thousands of streams.
             await subscribing[0]
@@ -234,6 +238,7 @@ class EventStream(asyncio.BaseProtocol):
             await asyncio.gather(*subscribing)
 
     async def _repeat(self, subscribe: Callable[P, Awaitable[None]], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Subscribe, as often as it takes while the store is away; any other error ends the stream."""
         backoff = Backoff(*RETRY_S)
         while True:
             try:
@@ -262,6 +267,7 @@ class EventStream(asyncio.BaseProtocol):
         logger.info("a stream ended: sessions=%d seconds=%.3f events=%d reason=%s", *facts.values(), extra=facts)
 
     def _wake(self) -> None:
+        """Write the waiting frames, or let the body yield them."""
         if self._subscriber.is_closed:
             self.end("failed", REFUSED_RETRY_MS)
         elif self._writer is not None:
@@ -308,6 +314,7 @@ class EventStream(asyncio.BaseProtocol):
         self._close("stuck" if isinstance(exc, TimeoutError) else "gone")
 
     def _finish(self, reason: EndReason, final_frame: bytes) -> None:
+        """Close the stream, and send these last bytes."""
         self._final_frame = final_frame
         writer = self._writer
         self._close(reason)

@@ -33,7 +33,12 @@ from progress_sse.wire.frames import FrameBatch
 
 
 class Hub:
-    """The channels of this process, and the lists of sessions that are followed in it."""
+    """The channels of this process.
+
+    Attributes:
+        counts: The counts of its deliveries.
+        lists: The lists of sessions that are followed in this process.
+    """
 
     def __init__(self, backend: FullBackend, *, retry_ms: int) -> None:
         """Serve subscribers from `backend`; each snapshot makes clients wait `retry_ms` before they reconnect."""
@@ -55,12 +60,14 @@ class Hub:
         return sum(len(channel.subscriptions) for channel in self._channels.values())
 
     def _flush_soon(self, channel: Publisher) -> None:
+        """Flush the channel at the end of this turn of the event loop, together with all others."""
         if not self._to_flush:
             asyncio.get_running_loop().call_soon(self._flush)
         self._to_flush.append(channel)
 
     def _flush(self) -> None:
-        channels, self._to_flush = self._to_flush, []
+        channels = self._to_flush
+        self._to_flush = []
         for channel in channels:
             channel.flush()
 
@@ -84,7 +91,13 @@ class Hub:
     async def subscribe(self, subscriber: Subscriber, session_id: str, resume_point: ResumePoint | None = None) -> None:
         """Subscribe to a session: first the missed frames or a snapshot, then every change, in order.
 
-        The session need not exist. A `StoreUnavailableError` has changed nothing, and the call may be repeated.
+        Args:
+            subscriber: The subscriber.
+            session_id: The session; it need not exist.
+            resume_point: Where the subscriber goes on; `None` for a new one.
+
+        Raises:
+            StoreUnavailableError: The store does not answer; nothing was changed, and the call may be repeated.
         """
         channel = self._acquire(session_id)
         try:
@@ -115,7 +128,11 @@ class Hub:
 
     @asynccontextmanager
     async def watching(self, session_id: str, watcher: Watcher) -> AsyncIterator[None]:
-        """Call `watcher` with the session after each change, as this process receives it."""
+        """Call `watcher` with the session after each change, as this process receives it.
+
+        Raises:
+            StoreUnavailableError: The store does not answer.
+        """
         channel = self._acquire(session_id)
         try:
             await channel.open()
@@ -133,6 +150,7 @@ class Hub:
         channel = self._channels.get(session_id)
         if channel is None:
             on_unused = partial(self._channels.pop, session_id)
-            channel = self._channels[session_id] = Channel(session_id, self._delivery, on_unused)
+            channel = Channel(session_id, self._delivery, on_unused)
+            self._channels[session_id] = channel
         channel.use_count += 1
         return channel

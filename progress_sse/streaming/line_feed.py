@@ -30,7 +30,11 @@ logger = logging.getLogger(__name__)
 
 
 class LineBatch(FrameBatch):
-    """A `log` event, encoded once for all readers. It has no id, so that a client comes back to transitions alone."""
+    """A `log` event, encoded once for all readers. It has no id, so that a client comes back to the transitions alone.
+
+    Attributes:
+        shown: The lines.
+    """
 
     __slots__ = ("shown",)
 
@@ -75,6 +79,13 @@ class LineFeed:
     """The lines of one session, for the readers that asked for them."""
 
     def __init__(self, channel: Publisher, backend: FullBackend, counts: DeliveryCounts) -> None:
+        """Know no line yet.
+
+        Args:
+            channel: The session.
+            backend: Where the lines are.
+            counts: Counts the lines that are delivered.
+        """
         self._channel = channel
         self._backend = backend
         self._counts = counts
@@ -155,11 +166,13 @@ class LineFeed:
         return stored.last > self._last and not (stored.lines and stored.lines[0].n <= self._last + 1)
 
     def _take(self, stored: StoredLines) -> None:
+        """Publish the lines that are new: at once, or after a moment if others were just sent."""
         lines = [line for line in stored.lines if line.n > self._last]
         if not lines:
             return
         self._channel.flush()
-        self._first, self._last = stored.first, lines[-1].n
+        self._first = stored.first
+        self._last = lines[-1].n
         self._tail.add(lines)
         self._tail_batch = None
         self._unsent += lines
@@ -178,7 +191,9 @@ class LineFeed:
             self._timer = None
         if not self._unsent:
             return
-        lines, self._unsent, self._unsent_bytes = self._unsent, [], 0
+        lines = self._unsent
+        self._unsent = []
+        self._unsent_bytes = 0
         self._sent_at = asyncio.get_running_loop().time()
         self._offer([reader for reader, has_tail in self._readers.items() if has_tail], self._batch(lines))
 
@@ -202,8 +217,10 @@ class LineFeed:
             self._reading = run_eagerly(self._read())
 
     async def _read(self) -> None:
+        """Read until nothing is missing."""
         try:
-            backoff, failures = Backoff(*RETRY_S), 0
+            backoff = Backoff(*RETRY_S)
+            failures = 0
             while self._must_read:
                 self._must_read = False
                 position = self._channel.position
@@ -228,7 +245,8 @@ class LineFeed:
         session_id = self._channel.session_id
         if self._unsubscribe is None:
             self._unsubscribe = await self._backend.subscribe(lines_of(session_id), self._on_lines)
-        read, newest = self._backend.lines.read_lines, -MAX_TAIL_LINES
+        read = self._backend.lines.read_lines
+        newest = -MAX_TAIL_LINES
         stored = await read(session_id, self._last if self._epoch else newest)
         if self._epoch and stored is not None and stored.epoch != self._epoch:
             stored = await read(session_id, newest)
@@ -250,7 +268,8 @@ class LineFeed:
     def _begin(self, stored: StoredLines | None) -> None:
         """Begin with the lines of another life; `None` stands for a session that does not exist."""
         self._epoch, self._first, self._last = (stored.epoch, stored.first, stored.last) if stored else ("", 1, 0)
-        self._tail, self._tail_batch = LineTail(stored.lines if stored else ()), None
+        self._tail = LineTail(stored.lines if stored else ())
+        self._tail_batch = None
         self._readers = dict.fromkeys(self._readers, False)
 
     def _settle(self, position: Position) -> None:

@@ -30,14 +30,19 @@ _ORDER: Final = attrgetter("order")
 
 
 class ListEvent(NamedTuple):
-    """An event of a list."""
+    """An event of a list: its name and data."""
 
     name: str
     data: bytes
 
 
 class Reset(NamedTuple):
-    """What is new in a list that was read: what came and went, and sessions that changed; these wait for `apply`."""
+    """What is new in a list that was read.
+
+    Attributes:
+        events: The events of the sessions that have come and gone.
+        changed: Those that changed; they stay as they were published, until `apply`.
+    """
 
     events: Sequence[ListEvent]
     changed: Sequence[SessionSummary]
@@ -47,7 +52,11 @@ class ListWindow:
     """What the followers of a list have received: its newest sessions, and which older ones. Pure.
 
     Changes of older sessions are published too. The latest of those are remembered, so that their end is published.
-    The window `is_short` once one of its sessions has gone, so that the next older one belongs there.
+
+    Attributes:
+        wanted: The list.
+        has_more: Whether there are older sessions than those of the window.
+        is_short: Whether a session of the window has gone, so that the next older one belongs there.
     """
 
     def __init__(self, wanted: SessionFilter, note_shown: Callable[[str, bool], None]) -> None:
@@ -89,6 +98,7 @@ class ListWindow:
         return _session_event(summary)
 
     def _is_as_published(self, summary: SessionSummary) -> bool:
+        """Return whether a session was published as it is, and is still within the window, or still beyond it."""
         published = self._entries.get(summary.session_id)
         if published is not None:
             return published == summary
@@ -98,13 +108,20 @@ class ListWindow:
         return self.has_more and (not self._newest or summary.order < self._newest[0].order)
 
     def reset(self, summaries: Sequence[SessionSummary], unsure: Collection[str] = ()) -> Reset:
-        """Take the newest sessions as they were read: one more than the window has, or all of the list.
+        """Take the newest sessions as they were read.
 
-        The `unsure` were read on their own meanwhile, and so perhaps later. They stay as published, until `apply`.
+        Args:
+            summaries: One more than the window has, or all of the list.
+            unsure: Sessions that were read on their own meanwhile, and so perhaps later. They stay as they were
+                published, until `apply`.
         """
-        former, self._newest, self._entries = self._entries, [], {}
-        self.has_more, self.is_short = len(summaries) > WINDOW, False
-        changed, events = [], []
+        former = self._entries
+        self._newest = []
+        self._entries = {}
+        self.has_more = len(summaries) > WINDOW
+        self.is_short = False
+        changed: list[SessionSummary] = []
+        events: list[ListEvent] = []
         for each in summaries[:WINDOW]:
             was = former.get(each.session_id)
             if was is not None and (was.order == each.order or each.session_id in unsure):
@@ -217,8 +234,13 @@ class ListChannel(Publisher):
     ) -> None:
         """Begin with an empty list; `open` reads it.
 
-        `read_soon` sees to it that sessions are read, and `apply` is called for each of them; `on_change` does so as
-        soon as one more change of the session may be published. `index` finds the list by what it loads and shows.
+        Args:
+            wanted: The list.
+            delivery: What all channels of the process share.
+            on_unused: Called once the last use has ended and the channel is closed.
+            read_soon: Sees to it that sessions are read, and `apply` is called for each of them.
+            on_change: Does the same, as soon as one more change of a session may be published.
+            index: Finds the list by what it loads and shows.
         """
         super().__init__("", _NOWHERE, delivery, on_unused)
         self.wanted = wanted
@@ -245,7 +267,8 @@ class ListChannel(Publisher):
         for task in (self._opening, self._reloading):
             if task is not None:
                 task.cancel()
-        self._opening = self._reloading = None
+        self._opening = None
+        self._reloading = None
         self._window.reset(())
 
     def on_gap(self) -> None:
@@ -274,8 +297,10 @@ class ListChannel(Publisher):
     async def _load(self) -> None:
         """Read the list. What changes meanwhile is read once more: it may be older or newer than the list."""
         async with self._loading:
-            may_miss_any, self._may_miss_any = self._may_miss_any, False
-            meanwhile = self._changed_meanwhile = {}
+            may_miss_any = self._may_miss_any
+            self._may_miss_any = False
+            meanwhile: dict[str, None] = {}
+            self._changed_meanwhile = meanwhile
             self._index.loading[self.wanted] = None
             try:
                 summaries = await self._backend.lists.list_summaries(self.wanted, WINDOW + 1, None)
@@ -285,7 +310,8 @@ class ListChannel(Publisher):
             finally:
                 self._changed_meanwhile = None
                 self._index.loading.pop(self.wanted, None)
-        changes, self._snapshot = self._window.reset(summaries, meanwhile), None
+        changes = self._window.reset(summaries, meanwhile)
+        self._snapshot = None
         for event in changes.events:
             self._send(event)
         for summary in changes.changed:

@@ -10,16 +10,22 @@ from progress_sse.store.types import ChangedSession, SessionSummary
 
 
 class _Key(NamedTuple):
+    """What the sessions of a list have in common, as far as it is looked up: of its labels and states, one each."""
+
     prefix: str
     label: Label | None
     state: str | None
 
 
 class ListIndex:
-    """Lists by a prefix, one label and each state, and by the sessions that they show."""
+    """Lists by a prefix, one label and each state, and by the sessions that they show.
+
+    Attributes:
+        loading: Lists that are being read: each change may concern them.
+    """
 
     def __init__(self) -> None:
-        self.loading: dict[SessionFilter, None] = {}  # Those that are being read: each change may concern them.
+        self.loading: dict[SessionFilter, None] = {}
         self._keys: dict[SessionFilter, Sequence[_Key]] = {}
         self._by_key: defaultdict[_Key, dict[SessionFilter, None]] = defaultdict(dict)
         self._shown: defaultdict[str, dict[SessionFilter, None]] = defaultdict(dict)
@@ -32,7 +38,8 @@ class ListIndex:
     def add(self, added: SessionFilter) -> None:
         """Add a list, under that of its labels that the fewest lists are under."""
         label = min(sorted(added.labels), key=self._labels.__getitem__, default=None)
-        keys = self._keys[added] = [_Key(added.prefix, label, state) for state in added.states or (None,)]
+        keys = [_Key(added.prefix, label, state) for state in added.states or (None,)]
+        self._keys[added] = keys
         for key in keys:
             self._by_key[key][added] = None
         self._count(added, label, 1)
@@ -69,7 +76,11 @@ class ListIndex:
         )
 
     def find(self, session_id: str, summary: SessionSummary | None) -> Sequence[SessionFilter]:
-        """Return the lists that have to take a session as it was read; a `ValueError` if its entry is damaged."""
+        """Return the lists that have to take a session as it was read, `None` if there is none.
+
+        Raises:
+            ValueError: Its entry is damaged.
+        """
         found = {each: None for each in self.loading if session_id.startswith(each.prefix)}
         found.update(self._shown.get(session_id, {}))
         labels = () if summary is None or self._labels.keys() <= {None} else summary.labels.items()

@@ -131,7 +131,8 @@ class Lists:
     async def subscribe(self, subscriber: Subscriber, wanted: SessionFilter) -> None:
         """Subscribe to a list: first a `list` event, then every change.
 
-        A `StoreUnavailableError` has changed nothing, and the call may be repeated.
+        Raises:
+            StoreUnavailableError: The store does not answer; nothing was changed, and the call may be repeated.
         """
         channel = self._acquire(wanted)
         try:
@@ -145,9 +146,10 @@ class Lists:
     def _acquire(self, wanted: SessionFilter) -> ListChannel:
         channel = self._channels.get(wanted)
         if channel is None:
-            channel = self._channels[wanted] = ListChannel(
+            channel = ListChannel(
                 wanted, self._delivery, partial(self._drop, wanted), self._read_soon, self._on_change, self._index
             )
+            self._channels[wanted] = channel
             self._index.add(wanted)
         channel.use_count += 1
         return channel
@@ -173,7 +175,10 @@ class Lists:
             self._listening.result()()
         for task in self._running:
             task.cancel()
-        self._listening, self._running, self._due, self._is_woken = None, [], DueChanges(), asyncio.Event()
+        self._listening = None
+        self._running = []
+        self._due = DueChanges()
+        self._is_woken = asyncio.Event()
 
     def _on_change(self, change: ChangedSession | None) -> None:
         if change is None:
@@ -188,6 +193,7 @@ class Lists:
         self._is_woken.set()
 
     async def _run(self) -> None:
+        """Read the sessions that are due, and report each to the lists that it may concern."""
         backoff = Backoff(*RETRY_S)
         while True:
             wait_s = self._due.wait_s(_now())
@@ -211,7 +217,8 @@ class Lists:
                 await self._is_woken.wait()
 
     async def _read(self, session_ids: Iterable[str]) -> None:
-        self._reading = ids = list(session_ids)
+        ids = list(session_ids)
+        self._reading = ids
         try:
             summaries = await self._backend.lists.load_summaries(ids)
         finally:

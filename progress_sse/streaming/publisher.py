@@ -67,9 +67,13 @@ class Subscription:
 
 
 class Delivery(NamedTuple):
-    """What all channels of a process share; a client comes back after `retry_ms` milliseconds.
+    """What all channels of a process share.
 
-    `flush_soon` makes the event loop call the `flush` of a channel at the end of this turn.
+    Attributes:
+        backend: Where sessions, lists and lines are read.
+        counts: Counts the deliveries.
+        flush_soon: Makes the event loop call the `flush` of a channel at the end of this turn.
+        retry_ms: Milliseconds after which a client comes back.
     """
 
     backend: FullBackend
@@ -79,10 +83,12 @@ class Delivery(NamedTuple):
 
 
 class Publisher(ABC):
-    """A channel's subscriptions, and the frames that they have not got yet; of a list, `session_id` is empty.
+    """A channel's subscriptions, and the frames that they have not got yet.
 
     Attributes:
+        session_id: The session; empty of a list.
         position: The position of a subscriber that has all frames.
+        subscriptions: Those that get each further frame.
         use_count: How many uses keep the channel: its subscriptions, and those that are about to begin.
         published: How many events were published while there were subscriptions.
     """
@@ -138,7 +144,8 @@ class Publisher(ABC):
     def flush(self) -> None:
         """Hand the frames published since the last flush to every subscriber, as one batch."""
         if self._unsent:
-            batch, self._unsent = FrameBatch(self._unsent), []
+            batch = FrameBatch(self._unsent)
+            self._unsent = []
             is_completed = self.is_completed
             self.published += len(batch.frames)
             self._counts.deliveries += len(batch.frames) * len(self.subscriptions)

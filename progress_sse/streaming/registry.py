@@ -28,7 +28,13 @@ RefusalReason: TypeAlias = Literal[Shortage, "streams-rate-exceeded"]
 
 
 class Streams:
-    """The open streams of this process, and the requests that wait (`waits`), which share their places."""
+    """The open streams of this process.
+
+    Attributes:
+        waits: The requests that wait, which share the places of the streams.
+        ended: How many streams have ended, by reason.
+        refusals: How many streams were refused, by reason.
+    """
 
     def __init__(
         self,
@@ -60,6 +66,7 @@ class Streams:
         self._open: set[EventStream] = set()
 
     def __len__(self) -> int:
+        """Return how many streams are open."""
         return len(self._open)
 
     @property
@@ -73,7 +80,11 @@ class Streams:
         return self._places.are_draining
 
     def respond(self, request: StreamRequest) -> ASGIApp:
-        """Return the stream, or a stream that only sends when to come back; for text, an `OverloadedError`."""
+        """Return the stream, or a refusal: a stream that only sends when to come back.
+
+        Raises:
+            OverloadedError: The client takes text, which has no such form.
+        """
         reason = self._places.shortage(request.caller)
         if reason is None:
             return EventStream(self, request)

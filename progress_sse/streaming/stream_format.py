@@ -135,15 +135,21 @@ class TextFormat:
 
     def _lines(self, frame: Frame) -> Iterator[str]:
         name, data = sse.decode_event(frame.data)
-        change, before, now_s = json.loads(data), self._session, self._now_s
+        change = json.loads(data)
+        before = self._session
+        now_s = self._now_s
         state = change if name == "snapshot" or before is None else after(before.state, change)
         self._session = observed(before, state, now_s, self._verified_s)
         self._verified_s = now_s
         return changes(before, self._session, now_s, "", self._pace, UTC)
 
     def heartbeat(self) -> FrameBatch | None:
-        """Return what had to wait, that the worker is silent, once more if twice as long, and what is late."""
-        session, now_s = self._session, self._now_s
+        """Return the lines that had to wait, and reminders: that the worker is silent, or that the job is late.
+
+        A silence is reported again when it has lasted twice as long. Returns `None` if there is nothing to say.
+        """
+        session = self._session
+        now_s = self._now_s
         if session is None:
             return None
         sign = life_sign(session.state, session.reported_s, now_s, UTC)

@@ -27,17 +27,26 @@ class Subscriber:
     """One subscriber of one session or several, with a bounded queue.
 
     Its owner, the stream, is woken when a batch waits, and calls `take` when there is room for it. An owner that keeps
-    up sets `direct`, and batches are written at once, past the queue. The owner clears it when it has no more room, and
-    the subscriber when a batch has to wait.
+    up sets `direct`; then batches skip the queue and are written at once.
+
+    Attributes:
+        direct: Writes a chunk at once. The owner sets it when it has taken everything and has room for more, and clears
+            it when it has no more room. The subscriber clears it when a batch has to wait.
+        is_closed: Whether it was closed; no more batches come then.
+        event_count: How many events were taken or written to it; known once it is closed.
     """
 
     def __init__(
         self, session_count: int, on_wake: Callable[[], None], counts: DeliveryCounts, *, reads_lines: bool = False
     ) -> None:
-        """Expect `session_count` subscriptions; with `reads_lines` it gets the lines of the sessions' logs, too.
+        """Begin without subscriptions; see `Hub.new_subscriber`, which calls this.
 
-        `on_wake` is called when a batch waits, when `is_finished` may have changed, and when the subscriber was closed
-        because a write failed. It may close the subscriber.
+        Args:
+            session_count: How many subscriptions will be added.
+            on_wake: Called when a batch waits, when `is_finished` may have changed, and when the subscriber was closed
+                because a write failed. It may close the subscriber.
+            counts: Counts the times when it falls behind.
+            reads_lines: Whether it gets the lines of the sessions' logs, too.
         """
         self.direct: Callable[[bytes], None] | None = None
         self._counts = counts
@@ -51,7 +60,7 @@ class Subscriber:
         self._lagging: dict[Subscription, None] = {}
         self._lagging_lines: dict[Subscription, None] = {}
         self._reads_lines = reads_lines
-        self.is_closed = False  # Once it is, no more batches come.
+        self.is_closed = False
         self._is_taking = False
         # Events taken = events published by its channels - unseen. This avoids a count per delivery.
         self._unseen = 0
@@ -92,15 +101,19 @@ class Subscriber:
         if not self._backlog:
             snapshots = self._take_snapshots() if self._lagging else []
             tails = self._take_tails() if self._lagging_lines else []
-            self._backlog, self._queue = [*snapshots, *self._queue, *tails], []
-            self._queued_bytes = self._queued_line_bytes = 0
-        count, size = 0, 0
+            self._backlog = [*snapshots, *self._queue, *tails]
+            self._queue = []
+            self._queued_bytes = 0
+            self._queued_line_bytes = 0
+        count = 0
+        size = 0
         for _, batch in self._backlog:
             size += len(batch.data)
             if count and size > max_bytes:
                 break
             count += 1
-        taken, self._backlog = self._backlog[:count], self._backlog[count:]
+        taken = self._backlog[:count]
+        self._backlog = self._backlog[count:]
         return taken
 
     def _take_snapshots(self) -> list[QueuedBatch]:

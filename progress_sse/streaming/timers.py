@@ -15,7 +15,10 @@ from progress_sse.wire.frames import FrameBatch
 logger = logging.getLogger(__name__)
 
 MAX_BUCKETS: Final = 32
+"""Groups into which heartbeats are spread over an interval, at most."""
+
 MIN_TICK_S: Final = 0.05
+"""Seconds between two of these groups, at least."""
 
 Beat: TypeAlias = Callable[[], None]
 
@@ -27,6 +30,7 @@ class Heartbeat:
     """Calls every registered `Beat` once per interval."""
 
     def __init__(self, interval_s: float, clock: Clock) -> None:
+        """Call each `Beat` every `interval_s` seconds."""
         self.interval_s = interval_s
         self._clock = clock
         self._buckets: list[dict[Beat, None]] = [
@@ -70,10 +74,12 @@ class Expiry:
     """Calls each registered `End` at its wall time."""
 
     def __init__(self, clock: Clock) -> None:
+        """Use the wall time of `clock`, as tokens do."""
         self._clock = clock
         self._due: defaultdict[int, dict[End, None]] = defaultdict(dict)
 
     def __len__(self) -> int:
+        """Return how many calls are registered."""
         return sum(map(len, self._due.values()))
 
     def add(self, expires_at: float | None, end: End) -> None:

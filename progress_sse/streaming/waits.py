@@ -57,7 +57,7 @@ class Places:
             self._taken_by[caller] += 1
 
     def give_back(self, caller: str | None) -> None:
-        """Give a place back."""
+        """Give a place back that was taken."""
         self._taken -= 1
         if caller is not None:
             self._taken_by[caller] -= 1
@@ -70,12 +70,15 @@ WaitOutcome: TypeAlias = Literal["met", "unmet", "gone", "drained", "expired", "
 
 
 class WaitRequest(NamedTuple):
-    """The request of a client that waits, for `seconds` at most; `expires_at` and `caller` are as in `StreamRequest`.
+    """The request of a client that waits.
 
     Attributes:
         session_ids: The sessions, one of which is enough; they need not exist.
         is_met: Whether a session is as the client waits for it; `None` stands for one that does not exist.
+        seconds: For how long it waits at most.
         receive: Reports, as in ASGI, when the client has gone.
+        expires_at: When the client's right to it ends, in seconds since 1970; `None` for never.
+        caller: The identity of the client (see `caller_of`); `None` if places are not limited by it.
         on_first_look: Called with each session as it is when the wait begins.
     """
 
@@ -89,7 +92,11 @@ class WaitRequest(NamedTuple):
 
 
 class Waits:
-    """The requests of this process that wait. They take places as streams do."""
+    """The requests of this process that wait. They take places as streams do.
+
+    Attributes:
+        ended: How many waits have ended, by outcome.
+    """
 
     def __init__(self, hub: Hub, expiry: Expiry, clock: Clock, places: Places) -> None:
         self.ended: Counter[WaitOutcome] = Counter()
@@ -100,10 +107,15 @@ class Waits:
         self._open: set[_Wait] = set()
 
     def __len__(self) -> int:
+        """Return how many requests wait."""
         return len(self._open)
 
     async def run(self, request: WaitRequest) -> WaitOutcome:
-        """Wait as the request wants, and return what ended it."""
+        """Wait as the request wants, and return what ended it.
+
+        Raises:
+            StoreUnavailableError: The store does not answer.
+        """
         outcome: WaitOutcome = "met" if await _is_met_at_first(self._hub, request) else await self._wait(request)
         self.ended[outcome] += 1
         return outcome
@@ -123,12 +135,14 @@ class Waits:
             self._expiry.remove(request.expires_at, wait.expire)
 
     def drain(self) -> None:
-        """End every wait."""
+        """End every wait; none begins while the places are closed."""
         for wait in tuple(self._open):
             wait.end("drained")
 
 
 class _Wait:
+    """One request that waits."""
+
     def __init__(self, request: WaitRequest) -> None:
         self.request = request
         self._outcome: asyncio.Future[WaitOutcome] = asyncio.get_running_loop().create_future()
@@ -180,6 +194,7 @@ class _Wait:
 
 
 async def _is_met_at_first(hub: Hub, request: WaitRequest) -> bool:
+    """Return whether the store has a session as the client waits for it, before it waits."""
     records = [await hub.load(session_id) for session_id in request.session_ids]
     if any(map(request.is_met, records)):
         return True
@@ -190,6 +205,7 @@ async def _is_met_at_first(hub: Hub, request: WaitRequest) -> bool:
 
 
 async def _is_met_in(hub: Hub, request: WaitRequest) -> bool:
+    """Return whether the store has a session as the client waits for it."""
     for session_id in request.session_ids:
         if request.is_met(await hub.load(session_id)):
             return True
