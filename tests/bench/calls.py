@@ -11,8 +11,9 @@ import sys
 import tempfile
 import threading
 import time
+import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import FrameType
@@ -20,15 +21,21 @@ from typing import Any, Final, TypeAlias
 from unittest.mock import patch
 
 import click
+import httpx
 
 import progress_sse
 from progress_sse import Progress
+from progress_sse._internal.tasks import cancel
 from progress_sse.api.endpoints.update import update
 from progress_sse.client import thread_sender
+from progress_sse.client.codec import encode
+from progress_sse.client.config import Address
+from progress_sse.client.exchange import ReportRequest
+from progress_sse.client.http import client_options
 from progress_sse.core.commands import Create
 from progress_sse.core.details import Claim
 from progress_sse.core.model import StepDefinition
-from progress_sse.core.updates import Envelope, Start
+from progress_sse.core.updates import Advance, Envelope, Start
 from progress_sse.service import ProgressService
 from progress_sse.settings import load_settings
 from tests.bench.update_cost import Connections, Sink
@@ -56,6 +63,10 @@ GET: Final = (
 )
 
 _INLINED: Final = frozenset({"<listcomp>", "<dictcomp>", "<setcomp>", "<genexpr>"})
+
+HOST: Final = "127.0.0.1:8000"
+
+JSON: Final = {"Content-Type": "application/json"}
 
 HEAD: Final = (
     "POST /api/progress/{session}/update HTTP/1.1\r\n"
@@ -100,16 +111,14 @@ class Scene:
         protocol.data_received(request.encode())
         return sink
 
-    def updating(self, session_id: str, *readers: Sink) -> "Operation":
-        """Report progress on a connection that stays open."""
+    def updating(self, requests: Sequence[bytes], *readers: Sink) -> "Operation":
+        """Report progress by these requests, on a connection that stays open."""
         protocol, sink = self._connections.connect()
         sinks = (sink, *readers)
 
         def operation(number: int) -> Callable[[], bool]:
-            body = f'{{"action":"progress","step":1,"current":{7 * number + 1},"total":1000,"message":"m"}}'
-            head = HEAD.replace("{session}", session_id).replace("{length}", str(len(body)))
             before = [each.writes for each in sinks]
-            protocol.data_received((head + body).encode())
+            protocol.data_received(requests[number])
             return lambda: all(each.writes > had for each, had in zip(sinks, before, strict=True))
 
         return operation
@@ -140,10 +149,34 @@ Operation: TypeAlias = Callable[[int], Callable[[], bool]]
 async def scene(calls: Calls, store: str) -> AsyncIterator[Scene]:
     service = ProgressService(load_settings(store=store))
     await service.start()
+    await cancel(*service._tasks)  # noqa: SLF001  # what the clock begins is no part of an operation
     try:
         yield Scene(service, calls)
     finally:
         await service.aclose()
+
+
+def updates(session_id: str) -> list[bytes]:
+    """Return the requests of an operation: updates of the first step, with no more headers than HTTP libraries send."""
+    requests = []
+    for number in range(WARM_UPS + COUNTED):
+        body = f'{{"action":"progress","step":1,"current":{7 * number + 1},"total":1000,"message":"m"}}'
+        head = HEAD.replace("{session}", session_id).replace("{length}", str(len(body)))
+        requests.append((head + body).encode())
+    return requests
+
+
+def updates_of_worker(session_id: str, run: str) -> list[bytes]:
+    """Return the same updates as a worker's client sends them: each with a key, for this run, and strictly."""
+    requests = []
+    with httpx.Client(**client_options(Address(f"http://{HOST}", None))) as client:
+        for number in range(WARM_UPS + COUNTED):
+            report = Advance(1, 7 * number + 1, 1000, "m")
+            method, path, body, own = encode(ReportRequest(session_id, report, str(uuid.uuid4()), run))
+            request = client.build_request(method, path, content=body, headers={**JSON, **own})
+            fields = [b"%b: %b\r\n" % field for field in request.headers.raw]
+            requests.append(f"{method} {path} HTTP/1.1\r\n".encode() + b"".join(fields) + b"\r\n" + body)
+    return requests
 
 
 async def read_by_two(on: Scene, session_id: str) -> list[Sink]:
@@ -157,13 +190,20 @@ async def read_by_two(on: Scene, session_id: str) -> list[Sink]:
 async def plain_update(on: Scene) -> Counter[str]:
     await on.service.store.create_session("s", total_steps=3)
     await on.service.store.start_step("s", 1)
-    return await on.counted(on.updating("s", *await read_by_two(on, "s")))
+    return await on.counted(on.updating(updates("s"), *await read_by_two(on, "s")))
+
+
+async def worker_update(on: Scene) -> Counter[str]:
+    created = await on.service.store.create_session("s", total_steps=3)
+    await on.service.store.start_step("s", 1)
+    requests = updates_of_worker("s", created.created_at)
+    return await on.counted(on.updating(requests, *await read_by_two(on, "s")))
 
 
 async def leased_update(on: Scene) -> Counter[str]:
     await on.service.store.apply("s", Create((StepDefinition("One"),), labels={"team": "search"}))
     await on.service.store.apply("s", Start(1, envelope=Envelope(Claim("a", 60_000, None))))
-    return await on.counted(on.updating("s", *await read_by_two(on, "s")))
+    return await on.counted(on.updating(updates("s"), *await read_by_two(on, "s")))
 
 
 async def connection(on: Scene) -> Counter[str]:
@@ -196,11 +236,11 @@ async def listed_update(on: Scene) -> Counter[str]:
     """What a reader of a list adds to an update."""
     await on.service.store.create_session("s", total_steps=3)
     await on.service.store.start_step("s", 1)
-    without = await on.counted(on.updating("s"))
+    without = await on.counted(on.updating(updates("s")))
     sink = on.send(GET.format(path="/api/events?prefix=s", more=""))
     while not sink.writes:  # noqa: ASYNC110
         await asyncio.sleep(0)
-    return await on.counted(on.updating("s")) - without
+    return await on.counted(on.updating(updates("s"))) - without
 
 
 def reported_step(calls: Calls) -> Counter[str]:
@@ -234,6 +274,7 @@ async def count_all(calls: Calls) -> dict[str, Counter[str]]:
 OPERATIONS: Final[Mapping[str, tuple[str, Callable[[Scene], Coroutine[Any, Any, Counter[str]]]]]] = {
     "an update of a plain session with two readers, on memory": ("memory://", plain_update),
     "the same on SQLite": ("sqlite:///{folder}/progress.db", plain_update),
+    "the same on memory, as our worker sends it": ("memory://", worker_update),
     "an update of a session with a lease and a label, with two readers, on memory": ("memory://", leased_update),
     "a connection": ("memory://", connection),
     "a poll of an unchanged session": ("memory://", unchanged_poll),
