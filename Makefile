@@ -43,7 +43,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help run demo test test-fast test-full coverage test-lowest test-newest test-long test-alone test-outside soak bench docs picture pictures recordings check format build packages release clean
+.PHONY: help run demo test test-fast test-full coverage test-lowest test-newest test-long test-alone test-outside soak bench sizes docs picture pictures recordings check format build packages release clean
 .PHONY: node system clients engines deploy frameworks test-web test-inside collected $(CHECKS)
 
 help:  ## List the targets
@@ -102,6 +102,9 @@ soak: $(VENV)/.dev system  ## Load a server for twenty minutes (SOAK_S=14400: fo
 
 bench: $(VENV)/.dev  ## Measure the server and its peers (QUICK=1: in two minutes)
 	@$(BIN)/python -m tests.bench $(if $(QUICK),--quick) $(ARGS)
+
+sizes: $(VENV)/.pip  ## Print lines, syntax nodes and tests' seconds by folder, beside the last tag (ARGS=REF: a commit)
+	@$(BIN)/python .ci/sizes.py $(ARGS)
 
 docs: $(VENV)/.docs  ## Build the site of the documents into docs/_build/html/
 	$(BIN)/sphinx-build --quiet --fail-on-warning --nitpicky --conf-dir docs . docs/_build/html

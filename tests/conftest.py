@@ -1,5 +1,7 @@
 import gc
+import json
 import signal
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
@@ -190,6 +192,32 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         limit = item.get_closest_marker("timeout")
         longest_s[item.path] = max(longest_s.get(item.path, 0), limit.args[0] if limit else 0)
     items.sort(key=lambda item: -longest_s[item.path])
+
+
+class FileDurations:
+    """Adds up the seconds of each test file, over all processes of a run, and keeps them for `make sizes`."""
+
+    PATH = Path(__file__).parents[1] / "build" / "test-seconds.json"
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, float] = defaultdict(float)
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._seconds[report.nodeid.partition("::")[0]] += report.duration
+
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        """Write them, unless the tests were only collected, or a failure has made them longer or shorter."""
+        if self._seconds and exitstatus == pytest.ExitCode.OK:
+            rounded = {file: round(seconds, 3) for file, seconds in self._seconds.items()}
+            self.PATH.parent.mkdir(exist_ok=True)
+            self.PATH.write_text(json.dumps(rounded, indent=1, sort_keys=True), "utf-8")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Time the ordinary run alone: all files, by the usual marks. Of several processes, the first has all reports."""
+    is_whole = config.args_source is config.ArgsSource.TESTPATHS and not config.option.keyword
+    if is_whole and config.option.markexpr == "not full" and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(FileDurations())
 
 
 def pytest_collection_finish() -> None:
