@@ -21,6 +21,7 @@ from tests.cli.responders import FAILED, WAIT_S, Recorder, failing, once
 from tests.harness.http1 import HOST
 from tests.harness.vectors import ANSWERS, CORPUS, VectorServer, later, response
 
+# `watch` follows by no link.
 READERS = [each for each in json.loads((CORPUS / "readers.json").read_text("utf-8")) if "by_link" not in each]
 
 END = response(f"id: e-9\nevent: snapshot\ndata: {json.dumps(FAILED)}\n\n")
