@@ -100,6 +100,7 @@ async def test_visitor_cancels_the_export(demo: Server, open_page: OpenPage) -> 
     """The card says that the worker stops, then that it has, and then shows the next run."""
     shown = await open_page(f"{demo.url}/")
     export = session_of(shown.page, "export")
+    await expect(export).to_contain_text("Step 1 of 3", timeout=DEADLINE_MS)  # Before, the server cancels by itself.
     await export.get_by_role("button", name="Cancel").click(timeout=DEADLINE_MS)
     await export.get_by_role("dialog").locator(".confirm").click()
     await expect(export).to_contain_text("The worker is stopping", timeout=DEADLINE_MS)
