@@ -32,43 +32,39 @@ class RunningSteps:
     """The steps that run under a lease of this process, and when each needs its next sign of life."""
 
     def __init__(self) -> None:
-        self._steps: dict[StepRef, tuple[Attempt, float]] = {}  # Each with the time of its last sign of life.
-
-    def __len__(self) -> int:
-        """Return how many steps run."""
-        return len(self._steps)
+        self.steps: dict[StepRef, tuple[Attempt, float]] = {}  # Each with the time of its last sign of life.
 
     def note(self, report: Report, now: float) -> None:
         """Record that the server has applied a report, which is a sign of life of its step."""
         match report:
             case Start(step):
                 self._start(step, own_lease(report), now)
-            case Advance(step) if step not in self._steps and report.lease is not None:  # It was started before a fork.
+            case Advance(step) if step not in self.steps and report.lease is not None:  # It was started before a fork.
                 self._start(step, own_lease(report), now)
-            case Advance(step) | ReportPart(step) | Log(step=step) if step in self._steps:
-                self._steps[step] = self._steps[step][0], now
+            case Advance(step) | ReportPart(step) | Log(step=step) if step in self.steps:
+                self.steps[step] = self.steps[step][0], now
             case Complete(step) | Skip(step):
                 self.forget(step)
             case Finish():
-                self._steps.clear()
+                self.steps.clear()
 
     def _start(self, step: StepRef, lease: Attempt | None, now: float) -> None:
         if lease is None or lease.lease_ms is None:
             self.forget(step)
         else:
-            self._steps[step] = lease, now
+            self.steps[step] = lease, now
 
     def has(self, step: StepRef, lease: Attempt | None) -> bool:
         """Return whether the step still runs under this lease."""
-        return step in self._steps and self._steps[step][0] is lease
+        return step in self.steps and self.steps[step][0] is lease
 
     def forget(self, step: StepRef) -> None:
         """Give no more signs of life of a step."""
-        self._steps.pop(step, None)
+        self.steps.pop(step, None)
 
     def due_at(self, held: Container[StepRef] = ()) -> float:
         """Return when the next sign of life is due, of a step that is not `held`; infinity without such steps."""
-        due = (last_at + lease.interval_s for step, (lease, last_at) in self._steps.items() if step not in held)
+        due = (last_at + lease.interval_s for step, (lease, last_at) in self.steps.items() if step not in held)
         return min(due, default=math.inf)
 
     def take_due(self, now: float, held: Container[StepRef] = (), most: float = math.inf) -> list[Beat]:
@@ -77,9 +73,9 @@ class RunningSteps:
         They are due again after the same time, sent or not.
         """
         beats: list[Beat] = []
-        for step, (lease, last_at) in self._steps.items():
+        for step, (lease, last_at) in self.steps.items():
             if len(beats) < most and step not in held and last_at + lease.interval_s <= now:
-                self._steps[step] = lease, now
+                self.steps[step] = lease, now
                 beats.append(Beat(step, envelope=Envelope(lease)))
         return beats
 

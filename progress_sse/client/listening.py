@@ -145,11 +145,15 @@ class Group:
 
 
 class ListenSchedule:
-    """The queues that listen, in groups; used by the thread that sends."""
+    """The queues that listen, in groups; used by the thread that sends.
+
+    Attributes:
+        joining: When each queue is due that has begun to listen, and is in no group yet.
+    """
 
     def __init__(self, chance: Callable[[], float] = chance_of_system) -> None:
         self._chance = chance
-        self._new: WeakKeyDictionary[ReportQueue, float] = WeakKeyDictionary()
+        self.joining: WeakKeyDictionary[ReportQueue, float] = WeakKeyDictionary()
         self._groups: list[Group] = []
         self._joined: WeakKeyDictionary[ReportQueue, Group] = WeakKeyDictionary()
         self._backoffs: dict[Hashable, Backoff] = {}
@@ -157,13 +161,13 @@ class ListenSchedule:
 
     def check(self, queue: ReportQueue, now: float) -> None:
         """Plan to ask about a queue that listens, unless that is done."""
-        if not queue.inbox.is_open or queue in self._new:
+        if not queue.inbox.is_open or queue in self.joining:
             return
         group = self._joined.get(queue)
         if group is not None and group.is_refused:
             self._put_off(group, now)
         if group is None or group.is_over or queue.session_id not in group.asked:
-            self._new[queue] = max(now + DELAY_S, self._not_before.get(queue.destination, 0))
+            self.joining[queue] = max(now + DELAY_S, self._not_before.get(queue.destination, 0))
 
     def _put_off(self, group: Group, now: float) -> None:
         """Ask a server later that has refused, for all of its groups."""
@@ -176,8 +180,8 @@ class ListenSchedule:
             self._not_before[server] = now + FIRST_REFUSED_S + backoff.next_s()
 
     def wake_at(self) -> float:
-        """Return when a queue is due; infinity if only a report changes that."""
-        return min(list(self._new.values()), default=math.inf)
+        """Return when the next queue is due; infinity if only a report changes that."""
+        return min(list(self.joining.values()), default=math.inf)
 
     def stop(self) -> None:
         """Stop all groups."""
@@ -186,9 +190,9 @@ class ListenSchedule:
 
     def take_due(self, now: float) -> list[Group]:
         """Return the groups to start now; those that they replace are stopped."""
-        due = [queue for queue, at in list(self._new.items()) if at <= now]
+        due = [queue for queue, at in list(self.joining.items()) if at <= now]
         for queue in due:
-            del self._new[queue]
+            del self.joining[queue]
         self._groups = [each for each in self._groups if not each.is_over]
         return [self._join(queues) for queues in _together([queue for queue in due if queue.inbox.is_open])]
 

@@ -103,7 +103,7 @@ class Mailbox:
         if self.under_way or now < self.server.not_before:
             return ()
         room = RequestRoom(self._most if self._most > 1 else self._at_once)
-        beats = () if self._is_creation_next else self._take_beats(room, now)
+        beats = self._take_beats(room, now) if self._beating and not self._is_creation_next else ()
         self._is_creation_next = False
         self.under_way = [*beats, *self._take_reports(room, now)]
         return self.under_way

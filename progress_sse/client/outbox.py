@@ -253,6 +253,8 @@ class Outbox:
 
     def beat_at(self) -> float:
         """Return when a sign of life is due that needs not wait for a report; infinity if there is none."""
+        if not self._running.steps:
+            return math.inf
         held = self._held_back()
         return math.inf if held is None else self._running.due_at(held)
 
@@ -266,8 +268,6 @@ class Outbox:
 
     def _held_back(self) -> set[StepRef] | None:
         """Return the steps whose signs of life must not overtake a report of theirs; `None` is all of them."""
-        if not self._running:
-            return None
         reports = [each.report for each in (*self.waiting.under_way, *self.waiting.commands)]
         if any(isinstance(each, Create | Finish) for each in reports):
             return None
@@ -297,7 +297,8 @@ class Outbox:
         if self._ahead_since and self._ahead_since.pop(done.step, None) is not None:
             self._looks.reset()
         if not isinstance(report, Create):
-            self._running.note(report, now)
+            if self._running.steps or report.lease is not None:
+                self._running.note(report, now)
             if isinstance(report, Log):
                 self.waiting.lines.server.succeed()
             elif self._run is not None:

@@ -251,7 +251,8 @@ class ReportQueue(NullSink):
                     self._log.take([events.popleft() for _ in range(len(events))])
             finally:
                 self._is_handling_events = False
-        if self.is_settled:
+        is_awaited = self._waiters or self.patience_s != self.flush_timeout_s
+        if is_awaited and self.is_settled:
             self.patience_s = self.flush_timeout_s
             for waiter in list(self._waiters):
                 waiter(self)

@@ -205,13 +205,15 @@ class ThreadSender:
         for due in self._turns.take_due(time.monotonic()):
             if (mailbox := due()) is not None:
                 self._serve(mailbox)
-        if self._listening.wake_at() <= time.monotonic():
+        if self._listening.joining:
             for group in self._listening.take_due(time.monotonic()):
                 group.start(self._woken.put)
 
     def _check_woken_queues(self, timeout_s: float) -> None:
         """Check the queues that were woken; if there is nothing to send, wait for one, at most this long."""
-        wake_at = min(self._turns.wake_at(), self._listening.wake_at())
+        wake_at = self._turns.wake_at()
+        if self._listening.joining:
+            wake_at = min(wake_at, self._listening.wake_at())
         pause_s = min(timeout_s, wake_at - time.monotonic())
         with suppress(Empty):
             woken = self._woken.get(timeout=min(max(0.0, pause_s), threading.TIMEOUT_MAX))

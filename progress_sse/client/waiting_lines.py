@@ -78,11 +78,16 @@ class _Burst:
 
 
 class WaitingLines:
-    """The lines that wait to be sent; see the module."""
+    """The lines that wait to be sent; see the module.
+
+    Attributes:
+        is_used: Whether the job has ever logged a line. Until then no report has to look for lines that it follows.
+    """
 
     def __init__(self, chance: Callable[[], float] = chance_of_system) -> None:
         self.numbers = itertools.count(1)  # Of the lines, and of the reports that they may have to precede.
         self.server = Availability(chance)  # Whether it takes lines for now.
+        self.is_used = False
         self._second = _Second(-math.inf)
         self._open: deque[_Burst] = deque()
         self._settling: dict[object, None] = {}
@@ -105,6 +110,7 @@ class WaitingLines:
 
     def put(self, log: Log, now: float) -> bool:
         """Add lines, and return whether the sender is to look at them; otherwise it will do so anyway."""
+        self.is_used = True  # Before the lines: one that waits is seen.
         for line in log.lines:
             self._put(_Line(next(self.numbers), line, now, log.step, log.lease))
         # After the lines: the sender withdraws the announcement before it takes them.

@@ -72,17 +72,17 @@ class WaitingReports:
     @property
     def is_empty(self) -> bool:
         """Whether all reports and log lines were sent or dropped."""
-        # In this order: a report that leaves its queue after the first check is under way.
-        return not self._waits and self.lines.is_empty and not self._is_under_way
+        # Under way before and after: a report may leave its queue meanwhile, or come back to it.
+        if self._is_under_way or self._commands or self._advances or (self.has_begun and self.creation):
+            return False
+        return not (self.lines.is_used and not self.lines.is_empty) and not self._is_under_way
 
     @property
     def has_reports(self) -> bool:
         """Whether any of what is not sent is a report, and no log line."""
-        return self._waits or any(not isinstance(each.report, Log) for each in self.under_way)
-
-    @property
-    def _waits(self) -> bool:
-        return bool((self.has_begun and self.creation) or self._commands or self._advances)
+        if self._commands or self._advances or (self.has_begun and self.creation):
+            return True
+        return any(not isinstance(each.report, Log) for each in self.under_way)
 
     @property
     def commands(self) -> list[Operation]:
@@ -216,10 +216,12 @@ class WaitingReports:
         with suppress(IndexError):  # Another thread may drop some.
             while len(taken) < most:
                 command = self._commands.popleft()
-                waits = isinstance(command.report, Complete | Finish | ReportPart | Skip)
-                taken += self.lines.take(most - len(taken) - (not waits), room, now, command.number)
-                is_full = len(taken) == most or not room.take(command.report)
-                if is_full or (waits and self.lines.are_due(command.number, now)):
+                is_held = False
+                if self.lines.is_used:
+                    is_end = isinstance(command.report, Complete | Finish | ReportPart | Skip)
+                    taken += self.lines.take(most - len(taken) - (not is_end), room, now, command.number)
+                    is_held = is_end and self.lines.are_due(command.number, now)
+                if is_held or len(taken) == most or not room.take(command.report):
                     self._commands.appendleft(command)
                     break
                 self._command_bytes.add(-size_of(command.report))

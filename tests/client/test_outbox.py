@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from progress_sse.client import availability, waiting_reports
 from progress_sse.client.codec import encode, read_answer
 from progress_sse.client.errors import ReportRefusedError, ServerAwayError
-from progress_sse.client.exchange import ReportAnswer
+from progress_sse.client.exchange import Operation, ReportAnswer
 from progress_sse.client.forks import PRECEDENCE_S, ForkOrder, Precedence
 from progress_sse.client.outbox import AHEAD_S, Outbox
 from progress_sse.client.reports import Create, Latest, Report
@@ -458,6 +459,27 @@ def test_the_refusal_of_a_report_about_requests_costs_the_job_nothing(report: Re
     bench.put(report)
     bench.send(ReportAnswer(409, "request-settled"))
     assert (bench.lost, bench.events(), bench.is_empty) == (0, [], True)
+
+
+class Refilled(deque[Operation]):
+    """The commands of an outbox that has sent its only one, and puts it back after a look at them."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        super().__init__()
+        self._outbox = outbox
+
+    def __len__(self) -> int:
+        seen = super().__len__()
+        self._outbox.retract()
+        return seen
+
+
+def test_a_report_that_comes_back_while_the_job_looks_is_not_sent() -> None:
+    """The thread that sends may get its refusal between any two steps of another thread."""
+    bench = Bench(Start(1))
+    assert bench.next() is not None
+    bench.outbox.waiting._commands = Refilled(bench.outbox)  # noqa: SLF001  # what two threads do, in one
+    assert not bench.is_empty
 
 
 def forked(parent: Bench, *reports: Report) -> Bench:
