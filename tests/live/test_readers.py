@@ -154,6 +154,7 @@ async def test_a_reader_that_reads_nothing_is_cut_off_however_little_waits(
 
 
 @pytest.mark.full
+@pytest.mark.alone  # Two seconds in which a busy machine does not run the reader are a stall.
 @serve_only  # Other servers cut off every send that does not end within the send timeout.
 async def test_a_reader_that_is_slow_but_steady_is_not_cut_off(serve: Serve) -> None:
     """Only a stalled reader is cut off; a slow one gets snapshots, and ends in the true state."""
